@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# Make the controller's virtualenv in .venv, with the newest supported Python that works on this machine.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+# Python 3.minor, and not a version manager's stand-in for one that is not there.
+supported='import sys; sys.exit(sys.version_info[:2] != (3, int(sys.argv[1])))'
+
+find_python() {
+    local minor python
+    for minor in {19..11}; do
+        for python in "python3.$minor" "${PYENV_ROOT:-$HOME/.pyenv}/versions/3.$minor".*/bin/python3 python3; do
+            if "$python" -c "$supported" "$minor" 2>/dev/null; then
+                echo "$python"
+                return
+            fi
+        done
+    done
+    echo "No Python 3.11 or newer on this machine. Type: apt-get install python3 python3-venv" >&2
+    return 1
+}
+
+require_venv() {
+    if "$1" -c 'import ensurepip, venv' 2>/dev/null; then
+        return
+    fi
+    local package apt=(apt-get -qq -o DPkg::Lock::Timeout=600)
+    package=$("$1" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')
+    if [ "$(id -u)" != 0 ]; then
+        if ! sudo -n true 2>/dev/null; then
+            echo "$1 cannot make virtualenvs. Type, as root: apt-get install $package" >&2
+            return 1
+        fi
+        apt=(sudo -n "${apt[@]}")
+    fi
+    echo "installing $package on this machine with apt-get"
+    # A failed update may still leave lists that will do; the install tells.
+    "${apt[@]}" update || true
+    "${apt[@]}" install --yes --no-install-recommends "$package" >/dev/null
+}
+
+python=$(find_python)
+require_venv "$python"
+echo "making .venv with $("$python" --version) (once, about a minute)"
+rm -rf .venv
+"$python" -m venv .venv
+.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement requirements.txt
+touch .venv/ready
