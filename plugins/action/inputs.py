@@ -1,0 +1,77 @@
+"""The controller's half of `initech.django.inputs`; all of it, since no host has to be asked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.initech.django.plugins.module_utils.inputs import advice, problems, require_one_environment, where
+from ansible_collections.initech.django.plugins.module_utils.problem import Problem
+
+ROLES = Path(__file__).resolve().parents[2] / "roles"
+
+
+def load_specs() -> dict[str, dict[str, Any]]:
+    """Return the options of all entry points of all roles by name."""
+    options: dict[str, dict[str, Any]] = {}
+    for file in sorted(ROLES.glob("*/meta/argument_specs.yml")):
+        for entry_point in yaml.safe_load(file.read_text(encoding="utf-8"))["argument_specs"].values():
+            options.update(entry_point.get("options", {}))
+    return options
+
+
+class ActionModule(ActionBase):
+    """Check the variables of every host of the play."""
+
+    _requires_connection = False
+    _supports_check_mode = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Return the environment, or fail with everything that is wrong."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        variables = task_vars or {}
+        try:
+            result.update(changed=False, environment=self.check(variables))
+        except Problem as problem:
+            result.update(failed=True, msg=str(problem))
+        return result
+
+    def check(self, variables: dict[str, Any]) -> str:
+        """Return the environment of this run."""
+        specs = load_specs()
+        hosts = {host: variables["hostvars"].raw_get(host) for host in variables["ansible_play_hosts_all"]}
+        environments = {host: str(raw.get("app_environment", "")) for host, raw in hosts.items()}
+        strangers = sorted(host for host, name in environments.items() if name not in hosts[host].get("group_names", ()))
+        if strangers:
+            raise Problem(
+                f"app_environment of {', '.join(strangers)} names none of the inventory groups of that host. "
+                "Set it in inventories/<environment>/group_vars/<environment>/app.yml to the name of the environment."
+            )
+        environment = require_one_environment(environments)
+        found = []
+        for host, raw in hosts.items():
+            templar = self._templar.copy_with_new_env(available_variables=raw)
+            lines = problems(host, environment, raw, specs, templar.template) or self.invalid(
+                environment, {name: templar.template(raw[name]) for name in specs if name in raw}, specs
+            )
+            found += [line for line in lines if line not in found]
+        if found:
+            raise Problem(
+                f"The environment {environment} is not complete. Fill in, then type the same again:\n"
+                + "\n".join(f"  {line}" for line in found)
+                + advice(environment, found)
+            )
+        return environment
+
+    def invalid(self, environment: str, values: dict[str, Any], specs: dict[str, Any]) -> list[str]:
+        """Return what is not of the type that its role's argument_specs say, a line each."""
+        found = []
+        for name, value in values.items():
+            option = {key: specs[name][key] for key in specs[name] if key not in ("description", "required", "default")}
+            errors = ArgumentSpecValidator({name: option}).validate({name: value}).error_messages
+            found += [f"{where(environment, name)}: {error}" for error in errors]
+        return found

@@ -1,0 +1,90 @@
+"""Run other programs."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shlex
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from ansible_collections.initech.django.plugins.module_utils.problem import Problem
+
+CA_BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
+"""What Debian's ca-certificates makes; pip and uv else trust only what they bring along."""
+
+
+def tail(text: str, lines: int = 30) -> str:
+    """Return the last lines of what a program printed."""
+    return "\n".join(text.strip().splitlines()[-lines:])
+
+
+def run(
+    command: Sequence[str | Path],
+    *,
+    user: str | None = None,
+    cwd: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    timeout: float = 600,
+    stdin: str = "",
+) -> subprocess.CompletedProcess[str]:
+    """Run a program and return what it printed; its exit code is the caller's to judge.
+
+    Args:
+        command: the program and its arguments, which any user of the host can read: never a secret.
+        user: whose rights it gets; default: ours.
+        cwd: where it runs.
+        environment: its whole environment, but for PATH and the locale; default: ours.
+        timeout: seconds after which it is killed.
+        stdin: what it reads.
+
+    Raises:
+        Problem: it is not there, or did not end in time.
+    """
+    environ = dict(os.environ if environment is None else {"PATH": os.defpath, **environment})
+    environ.setdefault("LANG", "C.UTF-8")
+    extra = {}
+    if user is not None:
+        entry = pwd.getpwnam(user)
+        extra = {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": [], "umask": 0o022}
+    try:
+        return subprocess.run(  # type: ignore[call-overload,no-any-return]
+            [str(part) for part in command],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+            cwd=cwd,
+            env=environ,
+            timeout=timeout,
+            input=stdin,
+            **extra,
+        )
+    except FileNotFoundError as error:
+        raise Problem(f"{error.filename} is not there.") from None
+    except subprocess.TimeoutExpired:
+        raise Problem(f"Not finished after {timeout:.0f} s: {shlex.join(str(part) for part in command)}") from None
+
+
+def run_or_fail(
+    command: Sequence[str | Path],
+    failure: str,
+    *,
+    user: str | None = None,
+    cwd: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    timeout: float = 600,
+) -> str:
+    """Run a program and return its standard output.
+
+    Args:
+        failure: what a failure means, for the message, which then shows what the program printed.
+
+    Raises:
+        Problem: as `run`, and when the exit code is not 0.
+    """
+    result = run(command, user=user, cwd=cwd, environment=environment, timeout=timeout)
+    if result.returncode != 0:
+        raise Problem(f"{failure} (exit code {result.returncode}):\n{tail(result.stdout + result.stderr)}")
+    return result.stdout

@@ -1,0 +1,100 @@
+"""Render a `.env` that django-environ reads back exactly.
+
+The grammar is django-environ's, read in the source of 0.8 to 0.14: an assignment is one line, one outer pair of single
+quotes is stripped, then one of double quotes, and then a backslash stands for the character behind it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ansible_collections.initech.django.plugins.module_utils.problem import Problem
+
+FIRST = ("ENVIRONMENT", "DEBUG", "SECRET_KEY", "DATABASE_URL")
+KEY = re.compile(r"[A-Za-z_][A-Za-z_0-9]*")
+PLAIN = re.compile(r"[A-Za-z0-9_./:@%+,=~?&*-]*")
+
+
+def scalar(value: Any) -> str:
+    """Return the text of a value as django-environ's casts read it: True and False, lists with commas.
+
+    Raises:
+        ValueError: the value cannot be written; the message does not hold it.
+    """
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, (bool, int, float)):
+        text = repr(value)
+        if "e" in text and not isinstance(value, bool):
+            raise ValueError("is a number with an exponent, which django-environ misreads; write it as a string")
+        return text
+    if isinstance(value, Sequence) and not isinstance(value, (bytes, bytearray)):
+        items = [scalar(item) for item in value]
+        if any(not item or "," in item for item in items):
+            raise ValueError("is a list with an empty item or one with a comma, which django-environ cannot read")
+        return ",".join(items)
+    raise ValueError(f"is a {type(value).__name__}; write text, a number, true, false or a list")
+
+
+def quote(text: str, systemd: bool) -> str:
+    """Quote a value, only where it must be.
+
+    Args:
+        text: the value.
+        systemd: choose the quotes that systemd's EnvironmentFile= and django-environ's default mode read alike. Else
+            those that every version and mode of django-environ reads, also the one in which `#` begins a comment.
+
+    Raises:
+        ValueError: the value cannot be written; the message does not hold it.
+    """
+    if len(f"{text}x".splitlines()) > 1:
+        raise ValueError("holds a line break, which a .env cannot; store it base64-encoded and decode it in settings")
+    if "\0" in text:
+        raise ValueError("holds a NUL character, which a .env cannot")
+    if text.startswith("$"):
+        raise ValueError("begins with $, which django-environ takes for the name of another variable; choose another")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("is not valid Unicode") from None
+    if PLAIN.fullmatch(text):
+        return text
+    doubled = '"{}"'.format(text.replace("\\", "\\\\").replace('"', '\\"'))
+    return doubled if systemd else f"'{doubled}'"
+
+
+def render(values: Mapping[str, Any], systemd: bool = False) -> str:
+    """Return the content of a `.env`, a line per key: what every project has first, then the others sorted.
+
+    Args:
+        values: keys and values; see `scalar` for what a value may be.
+        systemd: see `quote`.
+
+    Raises:
+        Problem: every key that cannot be written, with the reason and without its value.
+    """
+    lines, problems = [], []
+    rank = {key: number for number, key in enumerate(FIRST)}
+    for key in sorted(values, key=lambda key: (rank.get(key, len(FIRST)), str(key))):
+        if not isinstance(key, str) or not KEY.fullmatch(key):
+            problems.append(f"{key}: is no name for a key; use A-Z, 0-9 and _, a letter first")
+            continue
+        try:
+            lines.append(f"{key}={quote(scalar(values[key]), systemd)}\n")
+        except ValueError as error:
+            problems.append(f"{key}: its value {error}")
+    if problems:
+        raise Problem("These keys cannot be written to .env:\n" + "\n".join(f"  {problem}" for problem in problems))
+    return "".join(lines)
+
+
+def parse(text: str) -> dict[str, str]:
+    """Read back what `render` wrote, in either way of quoting."""
+    values = {}
+    for line in text.splitlines():
+        key, _, value = line.partition("=")
+        value = value[1:-1] if value[:1] == "'" else value
+        values[key] = re.sub(r"\\(.)", r"\1", value[1:-1]) if value[:1] == '"' else value
+    return values

@@ -1,0 +1,173 @@
+"""Turn a repository and a version into a packed source tree, on the controller."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tarfile
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from ansible_collections.initech.django.plugins.module_utils.commands import run, tail
+from ansible_collections.initech.django.plugins.module_utils.problem import Problem
+
+FULL_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class Source:
+    """A version of a repository, or of one directory in it."""
+
+    directory: Path
+    name: str
+    version: str
+    commit: str
+    tree: str
+    tree_ish: str
+
+
+def is_local(repository: str) -> bool:
+    """Tell a path from a URL as git does: a URL has :// or, like host:path, a colon before any slash."""
+    return "://" not in repository and not re.match(r"[^/]*:", repository)
+
+
+def check_repository(repository: str) -> None:
+    """Refuse a URL with a password or token in it: it would stand in logs and process lists.
+
+    Raises:
+        Problem: it has one.
+    """
+    if "://" not in repository:
+        return
+    url = urlsplit(repository)
+    if url.password or (url.username and url.scheme in ("http", "https")):
+        raise Problem(
+            "release_repository holds a login. Take it out, and let git have it from a credential helper, or use SSH."
+        )
+
+
+def git(directory: Path, *arguments: str) -> tuple[bool, str]:
+    """Run git in a repository; return whether it succeeded, and what it printed."""
+    environment = {
+        **os.environ,
+        # Whoever deploys may not be the owner of the checkout; nothing of it is executed here.
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": "safe.directory",
+        "GIT_CONFIG_VALUE_0": "*",
+        # A question nobody can answer would hang the run.
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_SSH_COMMAND": os.environ.get("GIT_SSH_COMMAND", "ssh -o BatchMode=yes"),
+    }
+    for key in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"):  # set where we run inside a git hook
+        environment.pop(key, None)
+    result = run(["git", "-C", directory, *arguments], environment=environment)
+    return result.returncode == 0, (result.stdout if result.returncode == 0 else result.stderr).strip()
+
+
+def fetch(repository: str, version: str, cache: Path) -> Path:
+    """Return a directory that holds the repository with everything it has now.
+
+    Args:
+        repository: a URL, or the path of a repository, which is used as it is.
+        version: a full commit that the cache has already needs no network.
+        cache: where copies of remote repositories are kept.
+
+    Raises:
+        Problem: it cannot be reached.
+    """
+    check_repository(repository)
+    if is_local(repository):
+        directory = Path(repository).expanduser().resolve()
+        if not directory.is_dir():
+            raise Problem(f"There is no directory {directory}. Correct release_repository.")
+        ok, _ = git(directory, "rev-parse", "--git-dir")
+        if not ok:
+            raise Problem(
+                f"{directory} is no git repository. Type: cd {directory} && git init && git add . && git commit"
+            )
+        return directory
+    directory = cache / "repositories" / sha256(repository.encode()).hexdigest()[:16]
+    if not directory.exists():
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=directory.parent) as draft:
+            ok, output = git(Path(draft), "clone", "--quiet", "--mirror", repository, "clone")
+            if not ok:
+                raise Problem(f"git cannot clone {repository}:\n{tail(output, 6)}\nCorrect release_repository.")
+            (Path(draft) / "clone").replace(directory)
+    elif not (FULL_COMMIT.fullmatch(version) and git(directory, "cat-file", "-e", f"{version}^{{commit}}")[0]):
+        ok, output = git(directory, "fetch", "--quiet", "--prune", "--force", "--tags", "origin")
+        if not ok:
+            raise Problem(f"git cannot fetch from {repository}:\n{tail(output, 6)}")
+    return directory
+
+
+def resolve(repository: str, version: str, subdirectory: str, cache: Path) -> Source:
+    """Find the commit and the tree that a version means now.
+
+    Args:
+        repository: a URL, or the path of a repository.
+        version: a branch, a tag or a commit.
+        subdirectory: the part of the repository that is the project; empty: all of it.
+        cache: where copies of remote repositories are kept.
+
+    Raises:
+        Problem: the repository, the version or the directory does not exist.
+    """
+    directory = fetch(repository, version, cache)
+    repository = str(directory) if is_local(repository) else repository
+    # What a remote's default branch is may have changed since it was cloned.
+    ok, commit = git(directory, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{version}^{{commit}}")
+    if not ok:
+        ok, branches = git(directory, "for-each-ref", "--format=%(refname:short)", "--count=20", "refs/heads")
+        listing = f" Its branches: {', '.join(branches.split())}." if ok and branches else " It has no commit yet."
+        raise Problem(
+            f"{repository} has no version {version!r}.{listing} "
+            "Name a branch, a tag or a commit that is pushed: -e release_version=NAME"
+        )
+    subdirectory = subdirectory.strip("/")
+    name = f"{repository} at {version}" + (f", directory {subdirectory}" if subdirectory else "")
+    ok, tree = git(directory, "rev-parse", "--verify", "--quiet", f"{commit}:{subdirectory}")
+    if not ok or not git(directory, "cat-file", "-e", f"{tree}^{{tree}}")[0]:
+        raise Problem(f"{repository} has no directory {subdirectory!r} at {version}. Correct release_subdirectory.")
+    # Of a commit git packs the commit's date too.
+    return Source(directory, name, version, commit, tree, f"{commit}:{subdirectory}" if subdirectory else commit)
+
+
+def pack(source: Source, cache: Path) -> Path:
+    """Return a tar file of the tree, made once for every tree.
+
+    Raises:
+        Problem: git cannot write it.
+    """
+    archive = cache / "archives" / f"{source.tree}.tar"
+    if not archive.exists():
+        archive.parent.mkdir(parents=True, exist_ok=True)
+        for old in sorted(archive.parent.glob("*.tar"), key=lambda path: path.stat().st_mtime)[:-10]:
+            old.unlink()
+        handle, draft = tempfile.mkstemp(dir=archive.parent, suffix=".draft")
+        os.close(handle)
+        try:
+            ok, output = git(source.directory, "archive", "--format=tar", "--output", draft, source.tree_ish)
+            if not ok:
+                raise Problem(f"git cannot pack {source.name}:\n{tail(output, 6)}")
+            shutil.move(draft, archive)
+        finally:
+            Path(draft).unlink(missing_ok=True)
+    return archive
+
+
+def reader(archive: Path) -> tuple[list[str], Callable[[str], bytes]]:
+    """Return the paths of an archive's files, and a function that reads one of them."""
+    tar = tarfile.open(archive)  # closed with the process; the module is short-lived
+    members = {member.name: member for member in tar.getmembers() if member.isfile() or member.issym()}
+
+    def read(path: str) -> bytes:
+        file = tar.extractfile(members[path])
+        return file.read() if file else b""
+
+    return list(members), read

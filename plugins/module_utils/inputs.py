@@ -1,0 +1,121 @@
+"""Find everything that is wrong with the variables of an inventory, at once, before any host is touched."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from ansible_collections.initech.django.plugins.module_utils.problem import Problem
+
+UNFILLED = "FILL IN"
+"""How the value of a variable begins that the user has still to fill in; what follows says with what."""
+
+EXAMPLE_DOMAIN = ".example.com"
+"""The domain that RFC 2606 keeps for examples: no server has such a name."""
+
+APP_NAME = re.compile(r"[a-z][a-z0-9-]{0,24}")
+"""What is good as the name of a user, a directory, a unit and the part before @ of a template unit."""
+
+VAULTED = re.compile(r"'(vault_\w+)' is undefined")
+
+SECRETS = ("SECRET_KEY", "DATABASE_URL")
+"""Keys of `release_env` that are secrets, and so never empty."""
+
+Templated = Callable[[Any], Any]
+
+
+def require_one_environment(environments: Mapping[str, str]) -> str:
+    """Return the environment that all hosts of the run belong to.
+
+    Args:
+        environments: the environment of every host.
+
+    Raises:
+        Problem: they belong to several.
+    """
+    hosts: dict[str, list[str]] = {}
+    for host, environment in environments.items():
+        hosts.setdefault(environment, []).append(host)
+    if len(hosts) != 1:
+        listing = "\n".join(f"  {name}: {', '.join(members)}" for name, members in sorted(hosts.items()))
+        choice = " or ".join(f"-l {name}" for name in sorted(hosts))
+        raise Problem(
+            f"This run would touch hosts of {len(hosts)} environments, and one run touches exactly one:\n"
+            f"{listing}\nType {choice}"
+        )
+    return next(iter(hosts))
+
+
+def where(environment: str, name: str) -> str:
+    """Return the file in which a variable of an environment belongs."""
+    file = re.split("[_.:]", name)[0]
+    return f"inventories/{environment}/group_vars/{environment}/{file}.yml"
+
+
+def leaves(path: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """Yield what is not a container, with its path, for example `release_env.SECRET_KEY`."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from leaves(f"{path}.{key}", item)
+    elif isinstance(value, Sequence) and not isinstance(value, (str, bytes)):
+        for number, item in enumerate(value):
+            yield from leaves(f"{path}[{number}]", item)
+    else:
+        yield path, value
+
+
+def leaf_problem(path: str, raw: Any, templated: Templated) -> str | None:
+    """Return what is wrong with one value, without the value, or None."""
+    try:
+        value = templated(raw)
+    except Exception as error:  # whatever a user's expression raises is the user's to read
+        lacking = VAULTED.search(str(error))
+        return f"{lacking[1]} is not set" if lacking else f"{path}: {error}"
+    text = str(value).strip()
+    if text.startswith(UNFILLED):
+        return f"{path} is not filled in: {text[len(UNFILLED) :].lstrip(': ') or 'see the README of its role'}"
+    if path == "app_name" and not APP_NAME.fullmatch(text):
+        return f"app_name is {text!r}; use a-z, 0-9 and -, a letter first, at most 25"
+    secret = path.startswith("vault_") or path in {f"release_env.{key}" for key in SECRETS}
+    if secret and not text:
+        return f"{path} is empty"
+    return None
+
+
+def problems(
+    host: str, environment: str, raw: Mapping[str, Any], specs: Mapping[str, Mapping[str, Any]], templated: Templated
+) -> list[str]:
+    """Return everything that a host's variables lack, a line each, with the file to mend. No line holds a value.
+
+    Args:
+        host: its name in the inventory.
+        environment: its environment.
+        raw: its variables as written.
+        specs: the options of all roles' argument_specs.
+        templated: evaluates an expression with the host's variables; may raise anything.
+    """
+    found = []
+    if host.endswith(EXAMPLE_DOMAIN):
+        found.append(f"inventories/{environment}/hosts.yml: {host} is an example; write your server's name there")
+    for name, option in sorted(specs.items()):
+        if option.get("required") and name not in raw:
+            text = option.get("description", "")
+            text = text if isinstance(text, str) else " ".join(text)
+            found.append(f"{where(environment, name)}: {name} is not set: {text}")
+    for name in sorted(name for name in raw if name in specs or name.startswith("vault_")):
+        for path, value in leaves(name, raw[name]):
+            problem = leaf_problem(path, value, templated)
+            if problem is None and specs.get(name, {}).get("required") and value in ("", None):
+                problem = f"{path} is empty"
+            if problem:
+                found.append(f"{where(environment, problem.partition(' ')[0])}: {problem}")
+    return list(dict.fromkeys(found))
+
+
+def advice(environment: str, found: Sequence[str]) -> str:
+    """Return what to type where a secret is lacking; empty if none is."""
+    vault = where(environment, "vault_")
+    if not any(line.startswith(vault) for line in found):
+        return ""
+    return f"\nSecrets: ansible-vault create --encrypt-vault-id {environment} {vault}   (edit, where it is there)"

@@ -1,0 +1,136 @@
+"""Where everything of an app lies on a host. All paths follow from the app's name."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+RELEASE_ID = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}")
+
+
+def new_release_id(commit: str, now: datetime) -> str:
+    """Return the id of a new release: <UTC stamp>-<short sha>, so that ids sort by age."""
+    return f"{now.astimezone(timezone.utc):%Y%m%dT%H%M%SZ}-{commit[:8]}"
+
+
+@dataclass(frozen=True)
+class Release:
+    """One immutable directory, and the unit that serves it."""
+
+    app: str
+    id: str
+
+    @property
+    def path(self) -> Path:
+        """The release's own directory."""
+        return Path("/srv", self.app, "releases", self.id)
+
+    @property
+    def source(self) -> Path:
+        """The packed tree."""
+        return self.path / "source"
+
+    @property
+    def project(self) -> Path:
+        """A link to the directory of manage.py and `.env`."""
+        return self.path / "project"
+
+    @property
+    def virtualenv(self) -> Path:
+        """A link to the virtualenv."""
+        return self.path / "virtualenv"
+
+    @property
+    def static(self) -> Path:
+        """What collectstatic collected, for nginx."""
+        return self.path / "static"
+
+    @property
+    def run(self) -> Path:
+        """A link to the directory of the socket."""
+        return self.path / "run"
+
+    @property
+    def runtime(self) -> Path:
+        """The directory of the socket, made by systemd."""
+        return Path("/run", self.app, self.id)
+
+    @property
+    def socket(self) -> Path:
+        """Where gunicorn listens."""
+        return self.runtime / "gunicorn.sock"
+
+    @property
+    def manifest(self) -> Path:
+        """Written last: a release without it is half-made and never used."""
+        return self.path / "manifest.json"
+
+    @property
+    def unit(self) -> str:
+        """The systemd unit."""
+        return f"{self.app}@{self.id}.service"
+
+
+@dataclass(frozen=True)
+class App:
+    """One Django project on a host."""
+
+    name: str
+
+    @property
+    def root(self) -> Path:
+        """Everything but secrets of systemd and nginx."""
+        return Path("/srv", self.name)
+
+    @property
+    def releases(self) -> Path:
+        """The releases, a directory each."""
+        return self.root / "releases"
+
+    @property
+    def virtualenvs(self) -> Path:
+        """The virtualenvs, shared by releases, a directory each."""
+        return self.root / "virtualenvs"
+
+    @property
+    def media(self) -> Path:
+        """Uploaded files, shared by releases."""
+        return self.root / "media"
+
+    @property
+    def home(self) -> Path:
+        """The app user's home, and the one other place where the app may write."""
+        return Path("/var/lib", self.name)
+
+    @property
+    def current(self) -> Path:
+        """The link that alone decides what is live."""
+        return self.root / "current"
+
+    @property
+    def history(self) -> Path:
+        """What happened to releases on this host, a JSON object a line."""
+        return self.root / "history.jsonl"
+
+    @property
+    def configuration(self) -> tuple[Path, ...]:
+        """The files by which provisioning decides how a release is served."""
+        return Path("/etc", self.name, "gunicorn.conf.py"), Path("/etc/systemd/system", f"{self.name}@.service")
+
+    def release(self, release_id: str) -> Release:
+        """Return one release."""
+        return Release(self.name, release_id)
+
+    def live(self) -> Release | None:
+        """Return what is live, read from the link and nothing else."""
+        try:
+            return self.release(self.current.readlink().name)
+        except OSError:
+            return None
+
+    def complete(self) -> list[Release]:
+        """Return the releases that are complete, oldest first."""
+        found = (self.release(path.parent.name) for path in self.releases.glob("*/manifest.json"))
+        return sorted((release for release in found if RELEASE_ID.fullmatch(release.id)), key=lambda each: each.id)

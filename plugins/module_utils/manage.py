@@ -1,0 +1,162 @@
+"""Run manage.py of a release as the app's user, with the release's own virtualenv and `.env`."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.initech.django.plugins.module_utils import dotenv
+from ansible_collections.initech.django.plugins.module_utils.commands import run_or_fail
+from ansible_collections.initech.django.plugins.module_utils.layout import App, Release
+from ansible_collections.initech.django.plugins.module_utils.problem import Problem
+
+MARK = "\x1e"
+"""Stands before what a probe prints: a project may print whatever it likes before and after."""
+
+PROBE = """
+import json, os
+from django.conf import settings
+from django.db import connections
+print()
+print({mark!r} + json.dumps({{
+    "settings": os.environ.get("DJANGO_SETTINGS_MODULE", ""),
+    "debug": bool(settings.DEBUG),
+    "allowed_hosts": [str(host) for host in settings.ALLOWED_HOSTS],
+    "static_root": str(settings.STATIC_ROOT or ""),
+    "media_root": str(settings.MEDIA_ROOT or ""),
+    "has_static": "django.contrib.staticfiles" in settings.INSTALLED_APPS,
+    "has_database": any(each["ENGINE"] != "django.db.backends.dummy" for each in connections.settings.values()),
+}}))
+"""
+
+COLLECT = """
+from django.conf import settings
+settings.STATIC_ROOT = {static!r}
+from django.core.management import call_command
+call_command("collectstatic", interactive=False, verbosity=0)
+"""
+
+
+def environment(release: Release, env_as_environment: bool) -> dict[str, str]:
+    """Return the environment that the release's unit gives to gunicorn.
+
+    Args:
+        release: whose.
+        env_as_environment: the project reads os.environ and knows nothing of `.env`.
+    """
+    values = dotenv.parse((release.project / ".env").read_text(encoding="utf-8")) if env_as_environment else {}
+    return {
+        **values,
+        "PATH": f"{release.virtualenv}/bin:{os.defpath}",
+        "HOME": str(App(release.app).home),
+        "LANG": "C.UTF-8",
+        "RELEASE": release.id,
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+
+
+def manage(release: Release, arguments: Sequence[str], failure: str, env_as_environment: bool = False) -> str:
+    """Run manage.py and return what it printed on standard output.
+
+    Args:
+        release: whose.
+        arguments: of manage.py.
+        failure: what a failure means, for the message.
+        env_as_environment: see `environment`.
+
+    Raises:
+        Problem: it failed; the message shows the end of what it printed.
+    """
+    return run_or_fail(
+        [release.virtualenv / "bin" / "python", "manage.py", *arguments],
+        failure,
+        user=release.app,
+        cwd=release.project,
+        environment=environment(release, env_as_environment),
+        timeout=3600,
+    )
+
+
+def probe(release: Release, env_as_environment: bool = False) -> dict[str, Any]:
+    """Return what the project's settings say, for what we have to know of them.
+
+    Raises:
+        Problem: the settings cannot be imported.
+    """
+    code = PROBE.format(mark=MARK)
+    output = manage(release, ["shell", "-c", code], "The project's settings cannot be loaded", env_as_environment)
+    for line in output.splitlines():
+        if line.startswith(MARK):
+            answer: dict[str, Any] = json.loads(line[len(MARK) :])
+            return answer
+    raise Problem(f"manage.py shell printed no settings, but:\n{output[-2000:]}")
+
+
+def link_away(path: Path, target: Path) -> None:
+    """Make a directory of the source a link to where its files may be written; what it held goes there, if new."""
+    if path.is_symlink():
+        return
+    if path.is_dir():
+        for item in path.iterdir():
+            if not (target / item.name).exists():
+                shutil.move(str(item), target / item.name)
+        shutil.rmtree(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.symlink_to(target)
+
+
+def inside(release: Release, directory: str) -> Path | None:
+    """Return the path of a directory below the release's source, or None if it is not below it."""
+    if not directory:
+        return None
+    path = Path(os.path.normpath(release.project.resolve() / directory))
+    return path if release.source.resolve() in path.parents else None
+
+
+def collect_static(release: Release, settings: dict[str, Any], env_as_environment: bool = False) -> None:
+    """Collect static files where nginx serves them, whatever STATIC_ROOT says.
+
+    Raises:
+        Problem: collectstatic failed.
+    """
+    shutil.rmtree(release.static, ignore_errors=True)
+    release.static.mkdir(mode=0o755)
+    if not settings["has_static"]:
+        return
+    shutil.chown(release.static, release.app, release.app)
+    root = inside(release, settings["static_root"])
+    if root:
+        link_away(root, release.static)
+    # Where a manifest of hashed names is looked up while serving, STATIC_ROOT as the project knows it must lead there.
+    code = COLLECT.format(static=str(root or release.static))
+    manage(release, ["shell", "-c", code], "collectstatic failed", env_as_environment)
+    for directory, _, files in os.walk(release.static):
+        os.chown(directory, 0, 0)
+        os.chmod(directory, 0o755)
+        for path in (Path(directory, name) for name in files):
+            # A link is left alone: what it leads to is not for root to open to everybody.
+            if not path.is_symlink():
+                os.chown(path, 0, 0)
+                path.chmod(0o644)
+
+
+def link_media(release: Release, settings: dict[str, Any]) -> None:
+    """Let uploads into the source go to where they outlive the release."""
+    root = inside(release, settings["media_root"])
+    if root and root != release.project.resolve():
+        link_away(root, App(release.app).media)
+
+
+def health_host(allowed_hosts: Sequence[str]) -> str:
+    """Return a Host header that the project accepts.
+
+    Source of the rule: Django's `validate_host`; with an empty list and DEBUG it accepts localhost.
+    """
+    for host in allowed_hosts:
+        if host != "*":
+            return f"www{host}" if host.startswith(".") else host
+    return "localhost"

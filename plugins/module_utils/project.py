@@ -1,0 +1,142 @@
+"""Find one's way in a Django project that nobody here wrote, on the controller."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from ansible_collections.initech.django.plugins.module_utils.problem import Problem
+
+MANAGE_DEPTH = 3
+WSGI = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
+
+
+@dataclass(frozen=True)
+class Tree:
+    """A packed source tree: the paths of its files, and how to read one."""
+
+    paths: Collection[str]
+    read_bytes: Callable[[str], bytes]
+    name: str
+
+    def read(self, path: str) -> str | None:
+        """Return the text of a file, or None where there is none."""
+        if path not in self.paths:
+            return None
+        return self.read_bytes(path).decode("utf-8", errors="replace")
+
+
+def find_project(tree: Tree, directory: str = "") -> PurePosixPath:
+    """Return the directory of manage.py inside the tree.
+
+    Args:
+        tree: the source.
+        directory: where the user says that it is; empty: the one nearest to the root.
+
+    Raises:
+        Problem: there is none, or there are several as near.
+    """
+    if directory:
+        chosen = PurePosixPath(directory)
+        if str(chosen / "manage.py") not in tree.paths:
+            raise Problem(f"{tree.name} has no {chosen / 'manage.py'}. Correct release_project_directory.")
+        return chosen
+    found = [path for path in map(PurePosixPath, tree.paths) if path.name == "manage.py"]
+    depths = [len(path.parts) for path in found]
+    if not found or min(depths) > MANAGE_DEPTH:
+        raise Problem(
+            f"{tree.name} has no manage.py. Set release_subdirectory to the directory of the Django project, "
+            "or correct release_repository and release_version."
+        )
+    nearest = sorted(str(path.parent) for path, depth in zip(found, depths) if depth == min(depths))
+    if len(nearest) > 1:
+        raise Problem(
+            f"{tree.name} has manage.py in {', '.join(nearest)}. Set release_project_directory to the one you mean."
+        )
+    return PurePosixPath(nearest[0])
+
+
+def find_requirements(tree: Tree, project: PurePosixPath, file: str = "") -> PurePosixPath:
+    """Return the requirements file: the one named, or requirements.txt beside manage.py or above it.
+
+    Raises:
+        Problem: there is none.
+    """
+    if file:
+        if file not in tree.paths:
+            raise Problem(f"{tree.name} has no {file}. Correct release_requirements_file.")
+        return PurePosixPath(file)
+    for directory in (project, *project.parents):
+        if str(directory / "requirements.txt") in tree.paths:
+            return directory / "requirements.txt"
+    raise Problem(
+        f"{tree.name} has no requirements.txt. Make it from requirements_to_freeze.txt: in a new virtualenv, "
+        "pip install -r requirements_to_freeze.txt, then pip freeze -r requirements_to_freeze.txt > requirements.txt. "
+        "If it has another name, set release_requirements_file."
+    )
+
+
+def find_wsgi(tree: Tree, project: PurePosixPath, wsgi: str = "") -> str:
+    """Return the WSGI application as gunicorn names it, for example `shop.wsgi:application`.
+
+    Args:
+        tree: the source.
+        project: the directory of manage.py.
+        wsgi: what the user says; empty: WSGI_APPLICATION of the project's settings, or else its only wsgi.py.
+
+    Raises:
+        Problem: there is none, or it cannot be told which.
+    """
+    inside = [path for path in map(PurePosixPath, tree.paths) if project in path.parents]
+    if wsgi:
+        if not WSGI.fullmatch(wsgi):
+            raise Problem(f"release_wsgi is {wsgi!r}. Write it as module:name, for example shop.wsgi:application.")
+        if not _module_exists(tree, project, wsgi.partition(":")[0]):
+            raise Problem(f"release_wsgi is {wsgi!r}, and {tree.name} has no such module.")
+        return wsgi
+    sources = {str(path): tree.read(str(path)) or "" for path in inside if path.suffix == ".py"}
+    named = {value: path for path, text in sorted(sources.items()) for value in _wsgi_settings(text)}
+    if len(named) > 1:
+        listing = ", ".join(f"{value} ({path})" for value, path in named.items())
+        raise Problem(f"The settings name several WSGI applications: {listing}. Set release_wsgi to the one you mean.")
+    if named:
+        (value, path), module = next(iter(named.items())), next(iter(named)).rpartition(".")[0]
+        if not _module_exists(tree, project, module):
+            raise Problem(f"WSGI_APPLICATION in {path} is {value!r}, and {tree.name} has no module {module}.")
+        return f"{module}:{value.rpartition('.')[2]}"
+    modules = sorted(
+        ".".join(path.relative_to(project).with_suffix("").parts) for path in inside if path.name == "wsgi.py"
+    )
+    if len(modules) != 1:
+        what = f"has several: {', '.join(modules)}" if modules else "has no wsgi.py"
+        raise Problem(
+            f"No WSGI application found: the settings of {tree.name} have no WSGI_APPLICATION, and it {what}. "
+            "Add one, or set release_wsgi, for example shop.wsgi:application."
+        )
+    return f"{modules[0]}:application"
+
+
+def _module_exists(tree: Tree, project: PurePosixPath, module: str) -> bool:
+    path = project.joinpath(*module.split("."))
+    return f"{path}.py" in tree.paths or f"{path}/__init__.py" in tree.paths
+
+
+def _wsgi_settings(text: str) -> list[str]:
+    """Return what a Python file assigns to WSGI_APPLICATION."""
+    if "WSGI_APPLICATION" not in text:
+        return []
+    try:
+        body = ast.parse(text).body
+    except (SyntaxError, ValueError):  # written for another Python, or not Python at all
+        return []
+    return [
+        node.value.value
+        for node in body
+        if isinstance(node, ast.Assign)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+        and any(isinstance(target, ast.Name) and target.id == "WSGI_APPLICATION" for target in node.targets)
+    ]

@@ -1,0 +1,155 @@
+"""Read and judge a project's requirements.txt, on the controller."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion, Version
+
+from ansible_collections.initech.django.plugins.module_utils.problem import Problem
+
+TO_FREEZE = "requirements_to_freeze.txt"
+FREEZE_AGAIN = f"add it to {TO_FREEZE} and freeze again"
+
+
+@dataclass(frozen=True)
+class Pin:
+    """A line of a requirements file: a distribution, and the version it is pinned to, if it is."""
+
+    name: str
+    version: Version | None
+    place: str
+    text: str
+
+
+def logical_lines(text: str) -> list[tuple[int, str]]:
+    """Return pip's lines with their numbers: continued ones joined, comments cut off, empty ones left out."""
+    lines, start, pending = [], 0, ""
+    for number, line in enumerate(text.splitlines(), start=1):
+        start = start if pending else number
+        pending += line
+        if pending.endswith("\\") and not pending.lstrip().startswith("#"):
+            pending = f"{pending[:-1]} "
+            continue
+        content = re.sub(r"(^|\s)#.*$", "", pending).strip()
+        if content:
+            lines.append((start, content))
+        pending = ""
+    return lines
+
+
+def read_pins(path: PurePosixPath, read: Callable[[str], str | None]) -> tuple[list[Pin], list[tuple[str, str]]]:
+    """Read a requirements file and those that it names with -r.
+
+    Args:
+        path: the file, inside the project.
+        read: returns the text of a file of the project, or None where there is none.
+
+    Returns:
+        The pins, and path and text of every file read, in order.
+
+    Raises:
+        Problem: a file is missing, or a line cannot be read.
+    """
+    text = read(str(path))
+    if text is None:
+        raise Problem(f"The project has no {path}.")
+    pins: list[Pin] = []
+    files = [(str(path), text)]
+    for number, line in logical_lines(text):
+        place = f"{path}, line {number}"
+        option = re.match(r"(-r|--requirement|-c|--constraint)[\s=]*(\S+)$", line)
+        if option:
+            other = PurePosixPath(*_normal(path.parent / option[2], place))
+            if str(other) not in [name for name, _ in files]:
+                more_pins, more_files = read_pins(other, read)
+                pins += more_pins if option[1] in ("-r", "--requirement") else []
+                files += more_files
+        elif re.match(r"(-e|--editable)\b", line):
+            raise Problem(f"{place}: {line!r} is editable, and so not an exact version. Pin a version with ==.")
+        elif not line.startswith("-"):
+            pins.append(_pin(re.split(r"\s--", line)[0].strip(), place))
+    return pins, files
+
+
+def _normal(path: PurePosixPath, place: str) -> list[str]:
+    parts: list[str] = []
+    for part in path.parts:
+        if part == "..":
+            if not parts:
+                raise Problem(f"{place}: {path} lies outside the project.")
+            parts.pop()
+        elif part != "/":
+            parts.append(part)
+    return parts
+
+
+def _pin(text: str, place: str) -> Pin:
+    try:
+        requirement = Requirement(text)
+    except InvalidRequirement:
+        raise Problem(f"{place}: {text!r} is not a requirement with a version. Write it as name==version.") from None
+    name = canonicalize_name(requirement.name)
+    specifiers = list(requirement.specifier)
+    if requirement.url:
+        return Pin(name, None, place, text) if "#sha256=" in requirement.url else _unpinned(place, text)
+    if len(specifiers) != 1 or specifiers[0].operator not in ("==", "===") or specifiers[0].version.endswith("*"):
+        return _unpinned(place, text)
+    try:
+        return Pin(name, Version(specifiers[0].version), place, text)
+    except InvalidVersion:
+        return Pin(name, None, place, text)
+
+
+def _unpinned(place: str, text: str) -> Pin:
+    return Pin("", None, place, text)
+
+
+def problems(pins: Sequence[Pin], path: str, database: str) -> list[str]:
+    """Return what keeps these requirements from running under gunicorn with gevent, a line each.
+
+    Args:
+        pins: from `read_pins`.
+        path: the file, for messages.
+        database: the scheme of DATABASE_URL, for example `postgres`; empty where there is none.
+    """
+    found = [
+        f"{pin.place}: {pin.text} is not pinned to one version. Put it into {TO_FREEZE} and freeze again, "
+        f"so that name==version stands here"
+        for pin in pins
+        if not pin.name
+    ]
+    pinned = {pin.name: pin for pin in pins if pin.name}
+
+    def lacks(name: str, reason: str) -> None:
+        if name not in pinned:
+            found.append(f"{path} lacks {name}: {reason}; {FREEZE_AGAIN}")
+
+    lacks("gunicorn", "it serves the app")
+    lacks("gevent", "gunicorn's workers are gevent's")
+    gunicorn = pinned.get("gunicorn")
+    if gunicorn and gunicorn.version and gunicorn.version >= Version("26.1"):
+        lacks("packaging", "gunicorn 26.1 and newer needs it with gevent; write gunicorn[gevent]")
+    if "mysqlclient" in pinned:
+        found.append(
+            f"{pinned['mysqlclient'].place}: mysqlclient waits in C and blocks its worker under gevent. "
+            f"In {TO_FREEZE} write PyMySQL instead, and freeze again"
+        )
+    if {"psycopg2", "psycopg2-binary"} & pinned.keys():
+        lacks("psycogreen", "without it psycopg2 blocks its worker under gevent")
+    psycopg = pinned.get("psycopg")
+    if psycopg and psycopg.version and psycopg.version < Version("3.1.14"):
+        found.append(
+            f"{psycopg.place}: psycopg {psycopg.version} blocks its worker under gevent. "
+            f"In {TO_FREEZE} write psycopg>=3.1.14, and freeze again"
+        )
+    if database.startswith(("postgres", "pgsql")) and not {"psycopg", "psycopg2", "psycopg2-binary"} & pinned.keys():
+        found.append(f"{path} lacks a driver for PostgreSQL: psycopg, or psycopg2 with psycogreen; {FREEZE_AGAIN}")
+    if database.startswith("mysql") and "mysqlclient" not in pinned:
+        lacks("pymysql", "DATABASE_URL is MySQL's, and PyMySQL is the driver that works under gevent")
+    return found

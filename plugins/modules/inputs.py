@@ -1,0 +1,30 @@
+"""Documentation of `initech.django.inputs`, which is an action: it runs on the controller."""
+
+from __future__ import annotations
+
+DOCUMENTATION = """
+module: inputs
+short_description: Check the variables of every host of the play at once
+description:
+  - Refuses a run that would touch hosts of two environments.
+  - Lists everything that the roles need and the inventory lacks, with the file to mend, before any host is touched.
+    A value is lacking when it is not set, empty where it must not be, still says C(FILL IN), or cannot be evaluated.
+  - Runs on the controller, and needs to run once only.
+author: The initech.django team
+attributes:
+  check_mode:
+    support: full
+    description: Never changes anything.
+"""
+EXAMPLES = """
+- name: Check the inventory
+  initech.django.inputs:
+  run_once: true
+"""
+RETURN = """
+environment:
+  description: The environment of this run.
+  type: str
+  returned: success
+  sample: prod
+"""

@@ -1,0 +1,165 @@
+"""Pack one version of a project, on the controller."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from hashlib import sha256
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.initech.django.plugins.module_utils import git, project, requirements
+from ansible_collections.initech.django.plugins.module_utils.layout import new_release_id
+from ansible_collections.initech.django.plugins.module_utils.problem import Problem
+
+DOCUMENTATION = """
+module: pack
+short_description: Resolve, check and pack one version of a Django project
+description:
+  - Runs on the controller. Hosts need no access to git.
+  - Refuses a project that could not run, with what to do, before any host is touched.
+  - The packed tree is kept in the cache and made once for every tree.
+author: The initech.django team
+options:
+  repository:
+    description: A URL that git understands, or the path of a repository.
+    type: str
+    required: true
+  version:
+    description: A branch, a tag or a commit.
+    type: str
+    required: true
+  subdirectory:
+    description: The directory of the repository that holds the project. Empty is all of it.
+    type: str
+    default: ""
+  project_directory:
+    description: The directory of manage.py below O(subdirectory). Empty is the one nearest to it.
+    type: str
+    default: ""
+  requirements_file:
+    description: The requirements file below O(subdirectory). Empty is requirements.txt beside manage.py or above it.
+    type: str
+    default: ""
+  wsgi:
+    description: The WSGI application. Empty is what the project's settings say.
+    type: str
+    default: ""
+  database:
+    description: The scheme of DATABASE_URL, to see that its driver is there. Never the URL, which is a secret.
+    type: str
+    default: ""
+  cache:
+    description: Where repositories and packed trees are kept.
+    type: path
+    default: ~/.cache/initech-django
+attributes:
+  check_mode:
+    support: full
+    description: Fills its cache in check mode too, and changes nothing else.
+"""
+EXAMPLES = """
+- name: Pack the project
+  initech.django.pack:
+    repository: git@git.example.com:shop.git
+    version: v1.4
+  delegate_to: localhost
+  become: false
+  run_once: true
+"""
+RETURN = """
+release:
+  description: The id for the release that this run makes, the same on all hosts.
+  type: str
+  returned: success
+  sample: 20261124T101500Z-1a2b3c4d
+version:
+  description: What was asked for.
+  type: str
+  returned: success
+commit:
+  description: What it means now.
+  type: str
+  returned: success
+tree:
+  description: The content, whatever commit it stands in.
+  type: str
+  returned: success
+archive:
+  description: The packed tree.
+  type: path
+  returned: success
+project:
+  description: The directory of manage.py in it.
+  type: str
+  returned: success
+requirements:
+  description: The requirements file in it.
+  type: str
+  returned: success
+requirements_sha256:
+  description: The hash of that file and of those that it names.
+  type: str
+  returned: success
+wsgi:
+  description: The WSGI application.
+  type: str
+  returned: success
+  sample: shop.wsgi:application
+"""
+
+
+def pack(parameters: dict[str, str]) -> dict[str, str]:
+    """Return the module's result.
+
+    Raises:
+        Problem: the version does not exist, or the project could not run.
+    """
+    cache = Path(parameters["cache"])
+    source = git.resolve(parameters["repository"], parameters["version"], parameters["subdirectory"], cache)
+    archive = git.pack(source, cache)
+    paths, read_bytes = git.reader(archive)
+    tree = project.Tree(frozenset(paths), read_bytes, source.name)
+
+    directory = project.find_project(tree, parameters["project_directory"])
+    if str(directory / ".env") in tree.paths:
+        raise Problem(f"{tree.name} has {directory / '.env'} in git, where no secret may be. Type: git rm --cached .env")
+    wsgi = project.find_wsgi(tree, directory, parameters["wsgi"])
+    file = project.find_requirements(tree, directory, parameters["requirements_file"])
+    pins, files = requirements.read_pins(file, tree.read)
+    found = requirements.problems(pins, str(file), parameters["database"])
+    if found:
+        raise Problem(f"{tree.name} cannot be deployed:\n" + "\n".join(f"  {problem}" for problem in found))
+    return {
+        "release": new_release_id(source.commit, datetime.now(timezone.utc)),
+        "version": source.version,
+        "commit": source.commit,
+        "tree": source.tree,
+        "archive": str(archive),
+        "project": str(directory),
+        "requirements": str(file),
+        "requirements_sha256": sha256("\0".join(part for pair in files for part in pair).encode()).hexdigest(),
+        "wsgi": wsgi,
+    }
+
+
+def main() -> None:
+    """Run the module."""
+    options = ("subdirectory", "project_directory", "requirements_file", "wsgi", "database")
+    module = AnsibleModule(
+        argument_spec={
+            "repository": {"type": "str", "required": True},
+            "version": {"type": "str", "required": True},
+            "cache": {"type": "path", "default": "~/.cache/initech-django"},
+            **{option: {"type": "str", "default": ""} for option in options},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        module.exit_json(changed=False, **pack(module.params))
+    except Problem as problem:
+        module.fail_json(msg=str(problem))
+
+
+if __name__ == "__main__":
+    main()

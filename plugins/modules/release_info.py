@@ -1,0 +1,121 @@
+"""Tell what is live on a host."""
+
+from __future__ import annotations
+
+import json
+from hashlib import sha256
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.initech.django.plugins.module_utils import history
+from ansible_collections.initech.django.plugins.module_utils.layout import App
+from ansible_collections.initech.django.plugins.module_utils.problem import Problem
+
+DOCUMENTATION = """
+module: release_info
+short_description: Tell what is live, and what a deploy would change
+description:
+  - What is live is read from the link C(/srv/<app>/current) and nothing else.
+author: The initech.django team
+options:
+  app_name:
+    description: The app.
+    type: str
+    required: true
+  parts:
+    description: What a new release would be made of, by name. Without it nothing is compared.
+    type: dict
+  dotenv:
+    description: The content of the new release's C(.env).
+    type: str
+attributes:
+  check_mode:
+    support: full
+    description: Never changes anything.
+"""
+EXAMPLES = """
+- name: Look up what is live
+  initech.django.release_info:
+    app_name: shop
+"""
+RETURN = """
+live:
+  description: The id of the live release; empty where nothing was deployed yet.
+  type: str
+  returned: success
+previous:
+  description: The id of the release that a rollback would go to; empty where there is none.
+  type: str
+  returned: success
+parts:
+  description: O(parts), and the hash of the configuration that provisioning left on the host.
+  type: dict
+  returned: success
+changes:
+  description: The names of the parts in which the new release would differ from the live one.
+  type: list
+  elements: str
+  returned: success
+"""
+
+
+def configuration(app: App, check_mode: bool) -> str:
+    """Return the hash of what provisioning decided of serving the app.
+
+    Raises:
+        Problem: the host was never provisioned.
+    """
+    try:
+        return sha256(b"\0".join(path.read_bytes() for path in app.configuration)).hexdigest()
+    except FileNotFoundError as error:
+        if check_mode:
+            return ""
+        raise Problem(
+            f"{error.filename} is not there: this host was not provisioned. "
+            "Type: ansible-playbook provision.yml with the same -l"
+        ) from None
+
+
+def compare(app: App, parts: dict[str, str], dotenv: str | None, is_active: bool) -> list[str]:
+    """Return the names of the parts in which a new release would differ from the live one."""
+    live = app.live()
+    if live is None or not live.manifest.exists():
+        return sorted(parts)
+    old = json.loads(live.manifest.read_text(encoding="utf-8"))["parts"]
+    changes = [name for name in sorted(parts) if parts[name] != old.get(name)]
+    try:
+        same_dotenv = (live.project / ".env").read_text(encoding="utf-8") == dotenv
+    except FileNotFoundError:
+        same_dotenv = False
+    return changes + [".env"] * (not same_dotenv) + ["not running"] * (not is_active)
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "app_name": {"type": "str", "required": True},
+            "parts": {"type": "dict"},
+            "dotenv": {"type": "str", "no_log": True},
+        },
+        supports_check_mode=True,
+    )
+    app = App(module.params["app_name"])
+    live = app.live()
+    result: dict[str, Any] = {"live": live.id if live else "", "parts": {}, "changes": []}
+    events = history.read(app.history)
+    complete = [release.id for release in app.complete()]
+    result["previous"] = history.rollback_target(complete, result["live"] or None, events) or ""
+    try:
+        if module.params["parts"] is not None:
+            parts = {**module.params["parts"], "configuration": configuration(app, module.check_mode)}
+            is_active = live is not None and module.run_command(["systemctl", "is-active", live.unit])[0] == 0
+            result.update(parts=parts, changes=compare(app, parts, module.params["dotenv"], is_active))
+        module.exit_json(changed=False, **result)
+    except Problem as problem:
+        module.fail_json(msg=str(problem))
+
+
+if __name__ == "__main__":
+    main()

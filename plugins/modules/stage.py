@@ -1,0 +1,150 @@
+"""Turn unpacked source into a complete release."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.initech.django.plugins.module_utils import manage
+from ansible_collections.initech.django.plugins.module_utils.commands import run
+from ansible_collections.initech.django.plugins.module_utils.layout import App, Release
+from ansible_collections.initech.django.plugins.module_utils.problem import Problem
+
+DOCUMENTATION = """
+module: stage
+short_description: Complete a release from its unpacked source, virtualenv and .env
+description:
+  - Collects the static files where nginx serves them, whatever C(STATIC_ROOT) says, and lets uploads into the source
+    go to the app's media directory.
+  - Writes the manifest last. A release without it is half-made and never used.
+author: The initech.django team
+options:
+  app_name:
+    description: The app.
+    type: str
+    required: true
+  release:
+    description: The id of the release.
+    type: str
+    required: true
+  virtualenv:
+    description: The directory of its virtualenv.
+    type: path
+    required: true
+  project:
+    description: The directory of manage.py in the source.
+    type: str
+    default: .
+  env_as_environment:
+    description: The project reads the environment and knows nothing of C(.env).
+    type: bool
+    default: false
+  wsgi:
+    description: The WSGI application, for the manifest.
+    type: str
+    required: true
+  version:
+    description: The version, for the manifest.
+    type: str
+    required: true
+  commit:
+    description: The commit, for the manifest.
+    type: str
+    required: true
+  parts:
+    description: What the release is made of, for the manifest.
+    type: dict
+    required: true
+attributes:
+  check_mode:
+    support: none
+    description: There is nothing to look at before the source is unpacked.
+"""
+EXAMPLES = """
+- name: Complete the release
+  initech.django.stage:
+    app_name: shop
+    release: 20261124T101500Z-1a2b3c4d
+    virtualenv: /srv/shop/virtualenvs/0123456789abcdef
+    wsgi: shop.wsgi:application
+    version: v1.4
+    commit: 1a2b3c4d5e6f
+    parts: {}
+"""
+RETURN = """
+manifest:
+  description: What is known of the release.
+  type: dict
+  returned: success
+"""
+
+
+def write_manifest(release: Release, manifest: dict[str, Any]) -> None:
+    """Write the manifest, whole or not at all, after everything else has reached the disk."""
+    draft = release.manifest.with_suffix(".draft")
+    os.sync()
+    draft.write_text(json.dumps(manifest, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    draft.chmod(0o644)
+    draft.replace(release.manifest)
+
+
+def stage(options: dict[str, Any]) -> dict[str, Any]:
+    """Complete the release and return its manifest.
+
+    Raises:
+        Problem: its settings cannot be loaded, or its static files cannot be collected.
+    """
+    release = App(options["app_name"]).release(options["release"])
+    links = {
+        release.project: Path("source", options["project"]),
+        release.virtualenv: Path("../../virtualenvs", Path(options["virtualenv"]).name),
+        release.run: release.runtime,
+    }
+    for link, target in links.items():
+        link.symlink_to(target)
+    # As root, since the app may not write here. What does not compile is no module of this Python, or is never imported.
+    run([release.virtualenv / "bin" / "python", "-m", "compileall", "-q", release.source])
+    settings = manage.probe(release, options["env_as_environment"])
+    manage.collect_static(release, settings, options["env_as_environment"])
+    manage.link_media(release, settings)
+    manifest = {
+        "release": release.id,
+        "version": options["version"],
+        "commit": options["commit"],
+        "parts": options["parts"],
+        "wsgi": options["wsgi"],
+        "settings": settings["settings"],
+        "host": manage.health_host(settings["allowed_hosts"]),
+        "has_database": settings["has_database"],
+    }
+    write_manifest(release, manifest)
+    return manifest
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "app_name": {"type": "str", "required": True},
+            "release": {"type": "str", "required": True},
+            "virtualenv": {"type": "path", "required": True},
+            "project": {"type": "str", "default": "."},
+            "env_as_environment": {"type": "bool", "default": False},
+            "wsgi": {"type": "str", "required": True},
+            "version": {"type": "str", "required": True},
+            "commit": {"type": "str", "required": True},
+            "parts": {"type": "dict", "required": True},
+        },
+    )
+    try:
+        module.exit_json(changed=True, manifest=stage(module.params))
+    except Problem as problem:
+        module.fail_json(msg=str(problem))
+
+
+if __name__ == "__main__":
+    main()
