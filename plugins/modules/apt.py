@@ -1,0 +1,23 @@
+"""Documentation of `initech.django.apt`, which is an action around `ansible.builtin.apt`."""
+
+from __future__ import annotations
+
+DOCUMENTATION = """
+module: apt
+short_description: Install Debian packages, with a check mode that passes on a new host
+description:
+  - Does what M(ansible.builtin.apt) does, with the options of that module.
+  - In check mode that module fails on a host that has neither C(python3-apt) nor package lists yet. This says there
+    what it would install.
+author: The initech.django team
+attributes:
+  check_mode:
+    support: full
+    description: Tells what it would install.
+"""
+EXAMPLES = """
+- name: Install nginx
+  initech.django.apt:
+    name: nginx
+"""
+RETURN = """ # """
