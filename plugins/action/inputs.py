@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import yaml
+from ansible.errors import AnsibleError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
-
-from ansible_collections.initech.django.plugins.module_utils.inputs import advice, problems, require_one_environment, where
+from ansible_collections.initech.django.plugins.module_utils.inputs import (
+    advice,
+    problems,
+    require_one_environment,
+    where,
+)
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 
 ROLES = Path(__file__).resolve().parents[2] / "roles"
@@ -45,7 +51,9 @@ class ActionModule(ActionBase):
         specs = load_specs()
         hosts = {host: variables["hostvars"].raw_get(host) for host in variables["ansible_play_hosts_all"]}
         environments = {host: str(raw.get("app_environment", "")) for host, raw in hosts.items()}
-        strangers = sorted(host for host, name in environments.items() if name not in hosts[host].get("group_names", ()))
+        strangers = sorted(
+            host for host, name in environments.items() if name not in hosts[host].get("group_names", ())
+        )
         if strangers:
             raise Problem(
                 f"app_environment of {', '.join(strangers)} names none of the inventory groups of that host. "
@@ -54,9 +62,9 @@ class ActionModule(ActionBase):
         environment = require_one_environment(environments)
         found = []
         for host, raw in hosts.items():
-            templar = self._templar.copy_with_new_env(available_variables=raw)
-            lines = problems(host, environment, raw, specs, templar.template) or self.invalid(
-                environment, {name: templar.template(raw[name]) for name in specs if name in raw}, specs
+            templated = self.evaluator(raw)
+            lines = problems(host, environment, raw, specs, templated) or self.invalid(
+                environment, {name: templated(raw[name]) for name in specs if name in raw}, specs
             )
             found += [line for line in lines if line not in found]
         if found:
@@ -66,6 +74,18 @@ class ActionModule(ActionBase):
                 + advice(environment, found)
             )
         return environment
+
+    def evaluator(self, raw: dict[str, Any]) -> Callable[[Any], Any]:
+        """Return a function that evaluates an expression with the variables of one host."""
+        templar = self._templar.copy_with_new_env(available_variables=raw)
+
+        def templated(value: Any) -> Any:
+            try:
+                return templar.template(value)
+            except AnsibleError as error:
+                raise Problem(str(error)) from None
+
+        return templated
 
     def invalid(self, environment: str, values: dict[str, Any], specs: dict[str, Any]) -> list[str]:
         """Return what is not of the type that its role's argument_specs say, a line each."""

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-
 from ansible_collections.initech.django.plugins.module_utils.database_url import database_url
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-
 from ansible_collections.initech.django.plugins.module_utils.dotenv import render
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 

@@ -7,7 +7,6 @@ import re
 import shutil
 import tarfile
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -16,6 +15,7 @@ from urllib.parse import urlsplit
 from ansible_collections.initech.django.plugins.module_utils.commands import run, tail
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 
+LARGE = 1024 * 1024
 FULL_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
@@ -161,13 +161,14 @@ def pack(source: Source, cache: Path) -> Path:
     return archive
 
 
-def reader(archive: Path) -> tuple[list[str], Callable[[str], bytes]]:
-    """Return the paths of an archive's files, and a function that reads one of them."""
-    tar = tarfile.open(archive)  # closed with the process; the module is short-lived
-    members = {member.name: member for member in tar.getmembers() if member.isfile() or member.issym()}
-
-    def read(path: str) -> bytes:
-        file = tar.extractfile(members[path])
-        return file.read() if file else b""
-
-    return list(members), read
+def read_files(archive: Path) -> dict[str, bytes]:
+    """Return the content of every file of an archive, but for large ones, which are no text: of these, nothing."""
+    files = {}
+    with tarfile.open(archive) as tar:
+        for member in tar:
+            if member.issym() or (member.isfile() and member.size > LARGE):
+                files[member.name] = b""
+            elif member.isfile():
+                content = tar.extractfile(member)
+                files[member.name] = content.read() if content else b""
+    return files

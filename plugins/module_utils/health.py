@@ -16,6 +16,7 @@ class UnixConnection(http.client.HTTPConnection):
     """HTTP over a unix socket."""
 
     def __init__(self, path: Path, host: str, timeout: float) -> None:
+        """Take the path of the socket, the Host header, and how long to wait for each answer, in seconds."""
         super().__init__(host, timeout=timeout)
         self._path = path
 

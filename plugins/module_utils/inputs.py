@@ -69,7 +69,7 @@ def leaf_problem(path: str, raw: Any, templated: Templated) -> str | None:
     """Return what is wrong with one value, without the value, or None."""
     try:
         value = templated(raw)
-    except Exception as error:  # whatever a user's expression raises is the user's to read
+    except Problem as error:
         lacking = VAULTED.search(str(error))
         return f"{lacking[1]} is not set" if lacking else f"{path}: {error}"
     text = str(value).strip()
@@ -93,7 +93,7 @@ def problems(
         environment: its environment.
         raw: its variables as written.
         specs: the options of all roles' argument_specs.
-        templated: evaluates an expression with the host's variables; may raise anything.
+        templated: evaluates an expression with the host's variables, and raises Problem where that fails.
     """
     found = []
     if host.endswith(EXAMPLE_DOMAIN):

@@ -16,7 +16,7 @@ PIP_CONFIGURATION = Path("/etc/pip.conf")
 
 def virtualenv_name(python: str, version: str, requirements_sha256: str) -> str:
     """Return the name of the virtualenv for an interpreter and the content of its requirements files."""
-    return sha256("\0".join((python, version, requirements_sha256)).encode()).hexdigest()[:16]
+    return sha256(f"{python}\0{version}\0{requirements_sha256}".encode()).hexdigest()[:16]
 
 
 def uv_index(pip_configuration: str) -> dict[str, str]:
@@ -52,6 +52,7 @@ def create(path: Path, python: str, requirements: Path, uv: str | None) -> None:
     environment = {**os.environ, "PIP_CERT": CA_BUNDLE, "SSL_CERT_FILE": CA_BUNDLE}
     failure = f"The packages of {requirements.name} cannot be installed"
     interpreter = path / "bin" / "python"
+    install: list[str | Path]
     if uv:
         configuration = PIP_CONFIGURATION.read_text(encoding="utf-8") if PIP_CONFIGURATION.exists() else ""
         environment.update(uv_index(configuration))

@@ -29,7 +29,7 @@ def check_version(version: str) -> None:
         Problem: it is none.
     """
     if version and not VERSION.fullmatch(version):
-        raise Problem(f"python_version is {version!r}. Write it in quotes, as \"3.13\" or \"3.13.5\".")
+        raise Problem(f'python_version is {version!r}. Write it in quotes, as "3.13" or "3.13.5".')
 
 
 def choose(version: str, found: Iterable[Interpreter]) -> Interpreter:

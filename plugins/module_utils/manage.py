@@ -89,7 +89,7 @@ def probe(release: Release, env_as_environment: bool = False) -> dict[str, Any]:
     """
     code = PROBE.format(mark=MARK)
     output = manage(release, ["shell", "-c", code], "The project's settings cannot be loaded", env_as_environment)
-    for line in output.splitlines():
+    for line in output.split("\n"):  # splitlines() would split at the mark
         if line.startswith(MARK):
             answer: dict[str, Any] = json.loads(line[len(MARK) :])
             return answer
@@ -136,7 +136,7 @@ def collect_static(release: Release, settings: dict[str, Any], env_as_environmen
     manage(release, ["shell", "-c", code], "collectstatic failed", env_as_environment)
     for directory, _, files in os.walk(release.static):
         os.chown(directory, 0, 0)
-        os.chmod(directory, 0o755)
+        Path(directory).chmod(0o755)
         for path in (Path(directory, name) for name in files):
             # A link is left alone: what it leads to is not for root to open to everybody.
             if not path.is_symlink():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -16,17 +16,15 @@ WSGI = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 
 @dataclass(frozen=True)
 class Tree:
-    """A packed source tree: the paths of its files, and how to read one."""
+    """A packed source tree: the content of its files by path, and a name for messages."""
 
-    paths: Collection[str]
-    read_bytes: Callable[[str], bytes]
+    files: Mapping[str, bytes]
     name: str
 
     def read(self, path: str) -> str | None:
         """Return the text of a file, or None where there is none."""
-        if path not in self.paths:
-            return None
-        return self.read_bytes(path).decode("utf-8", errors="replace")
+        content = self.files.get(path)
+        return None if content is None else content.decode("utf-8", errors="replace")
 
 
 def find_project(tree: Tree, directory: str = "") -> PurePosixPath:
@@ -41,10 +39,10 @@ def find_project(tree: Tree, directory: str = "") -> PurePosixPath:
     """
     if directory:
         chosen = PurePosixPath(directory)
-        if str(chosen / "manage.py") not in tree.paths:
+        if str(chosen / "manage.py") not in tree.files:
             raise Problem(f"{tree.name} has no {chosen / 'manage.py'}. Correct release_project_directory.")
         return chosen
-    found = [path for path in map(PurePosixPath, tree.paths) if path.name == "manage.py"]
+    found = [path for path in map(PurePosixPath, tree.files) if path.name == "manage.py"]
     depths = [len(path.parts) for path in found]
     if not found or min(depths) > MANAGE_DEPTH:
         raise Problem(
@@ -66,11 +64,11 @@ def find_requirements(tree: Tree, project: PurePosixPath, file: str = "") -> Pur
         Problem: there is none.
     """
     if file:
-        if file not in tree.paths:
+        if file not in tree.files:
             raise Problem(f"{tree.name} has no {file}. Correct release_requirements_file.")
         return PurePosixPath(file)
     for directory in (project, *project.parents):
-        if str(directory / "requirements.txt") in tree.paths:
+        if str(directory / "requirements.txt") in tree.files:
             return directory / "requirements.txt"
     raise Problem(
         f"{tree.name} has no requirements.txt. Make it from requirements_to_freeze.txt: in a new virtualenv, "
@@ -90,7 +88,7 @@ def find_wsgi(tree: Tree, project: PurePosixPath, wsgi: str = "") -> str:
     Raises:
         Problem: there is none, or it cannot be told which.
     """
-    inside = [path for path in map(PurePosixPath, tree.paths) if project in path.parents]
+    inside = [path for path in map(PurePosixPath, tree.files) if project in path.parents]
     if wsgi:
         if not WSGI.fullmatch(wsgi):
             raise Problem(f"release_wsgi is {wsgi!r}. Write it as module:name, for example shop.wsgi:application.")
@@ -121,7 +119,7 @@ def find_wsgi(tree: Tree, project: PurePosixPath, wsgi: str = "") -> str:
 
 def _module_exists(tree: Tree, project: PurePosixPath, module: str) -> bool:
     path = project.joinpath(*module.split("."))
-    return f"{path}.py" in tree.paths or f"{path}/__init__.py" in tree.paths
+    return f"{path}.py" in tree.files or f"{path}/__init__.py" in tree.files
 
 
 def _wsgi_settings(text: str) -> list[str]:

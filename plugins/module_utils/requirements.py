@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-from ansible_collections.initech.django.plugins.module_utils.problem import Problem
-
 TO_FREEZE = "requirements_to_freeze.txt"
 FREEZE_AGAIN = f"add it to {TO_FREEZE} and freeze again"
+COOPERATIVE_PSYCOPG = Version("3.1.14")
+"""The first psycopg 3 that waits without blocking under gevent."""
 
 
 @dataclass(frozen=True)
@@ -135,21 +136,35 @@ def problems(pins: Sequence[Pin], path: str, database: str) -> list[str]:
     gunicorn = pinned.get("gunicorn")
     if gunicorn and gunicorn.version and gunicorn.version >= Version("26.1"):
         lacks("packaging", "gunicorn 26.1 and newer needs it with gevent; write gunicorn[gevent]")
+    if database.startswith(("postgres", "pgsql", "postgis")):
+        found += _postgresql_problems(pinned, path)
+    elif database.startswith("mysql"):
+        found += _mysql_problems(pinned, path)
+    return found
+
+
+def _postgresql_problems(pinned: Mapping[str, Pin], path: str) -> list[str]:
+    if {"psycopg2", "psycopg2-binary"} & pinned.keys():
+        if "psycogreen" in pinned:
+            return []
+        return [f"{path} lacks psycogreen: without it psycopg2 blocks its worker under gevent; {FREEZE_AGAIN}"]
+    psycopg = pinned.get("psycopg")
+    if psycopg is None:
+        return [f"{path} lacks a driver for PostgreSQL: psycopg, or psycopg2 with psycogreen; {FREEZE_AGAIN}"]
+    if psycopg.version and psycopg.version < COOPERATIVE_PSYCOPG:
+        return [
+            f"{psycopg.place}: psycopg {psycopg.version} blocks its worker under gevent. "
+            f"In {TO_FREEZE} write psycopg>={COOPERATIVE_PSYCOPG}, and freeze again"
+        ]
+    return []
+
+
+def _mysql_problems(pinned: Mapping[str, Pin], path: str) -> list[str]:
+    if "pymysql" in pinned:
+        return []
     if "mysqlclient" in pinned:
-        found.append(
+        return [
             f"{pinned['mysqlclient'].place}: mysqlclient waits in C and blocks its worker under gevent. "
             f"In {TO_FREEZE} write PyMySQL instead, and freeze again"
-        )
-    if {"psycopg2", "psycopg2-binary"} & pinned.keys():
-        lacks("psycogreen", "without it psycopg2 blocks its worker under gevent")
-    psycopg = pinned.get("psycopg")
-    if psycopg and psycopg.version and psycopg.version < Version("3.1.14"):
-        found.append(
-            f"{psycopg.place}: psycopg {psycopg.version} blocks its worker under gevent. "
-            f"In {TO_FREEZE} write psycopg>=3.1.14, and freeze again"
-        )
-    if database.startswith(("postgres", "pgsql")) and not {"psycopg", "psycopg2", "psycopg2-binary"} & pinned.keys():
-        found.append(f"{path} lacks a driver for PostgreSQL: psycopg, or psycopg2 with psycogreen; {FREEZE_AGAIN}")
-    if database.startswith("mysql") and "mysqlclient" not in pinned:
-        lacks("pymysql", "DATABASE_URL is MySQL's, and PyMySQL is the driver that works under gevent")
-    return found
+        ]
+    return [f"{path} lacks PyMySQL: it is the driver for MySQL that works under gevent; {FREEZE_AGAIN}"]

@@ -7,7 +7,6 @@ import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.initech.django.plugins.module_utils import history
 from ansible_collections.initech.django.plugins.module_utils.commands import run, tail
 from ansible_collections.initech.django.plugins.module_utils.health import wait_until_healthy
@@ -72,9 +71,11 @@ def systemctl(*arguments: str) -> tuple[bool, str]:
     return result.returncode == 0, result.stdout.strip()
 
 
-def is_running(release: Release) -> bool:
-    """Tell whether the instance runs or is about to."""
-    return systemctl("is-active", release.unit)[1] in ("active", "activating", "reloading")
+def state_of(release: Release) -> tuple[bool, bool]:
+    """Return whether the instance runs or is about to, and whether it ended by itself since it was started."""
+    _, output = systemctl("show", "--property=ActiveState,NRestarts", release.unit)
+    state = dict(line.split("=", 1) for line in output.splitlines())
+    return state["ActiveState"] in ("active", "activating", "reloading"), state["NRestarts"] != "0"
 
 
 def log_of(release: Release) -> str:
@@ -95,7 +96,7 @@ def start(app: App, release: Release, options: dict[str, Any]) -> None:
     wrong = "it did not start"
     if started:
         wrong = wait_until_healthy(
-            release.socket, host, options["path"], options["timeout"], lambda: is_running(release)
+            release.socket, host, options["path"], options["timeout"], lambda: state_of(release) == (True, False)
         )
     if wrong:
         log = log_of(release)
@@ -144,7 +145,7 @@ def main() -> None:
     app = App(module.params["app_name"])
     release = app.release(module.params["release"])
     try:
-        changed = is_running(release) == (module.params["state"] == "drained")
+        changed = state_of(release)[0] == (module.params["state"] == "drained")
         if module.check_mode:
             pass
         elif module.params["state"] == "healthy":

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.initech.django.plugins.module_utils.commands import run
 from ansible_collections.initech.django.plugins.module_utils.interpreter import Interpreter, choose
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem

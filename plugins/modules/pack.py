@@ -7,7 +7,6 @@ from hashlib import sha256
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.initech.django.plugins.module_utils import git, project, requirements
 from ansible_collections.initech.django.plugins.module_utils.layout import new_release_id
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
@@ -118,12 +117,13 @@ def pack(parameters: dict[str, str]) -> dict[str, str]:
     cache = Path(parameters["cache"])
     source = git.resolve(parameters["repository"], parameters["version"], parameters["subdirectory"], cache)
     archive = git.pack(source, cache)
-    paths, read_bytes = git.reader(archive)
-    tree = project.Tree(frozenset(paths), read_bytes, source.name)
+    tree = project.Tree(git.read_files(archive), source.name)
 
     directory = project.find_project(tree, parameters["project_directory"])
-    if str(directory / ".env") in tree.paths:
-        raise Problem(f"{tree.name} has {directory / '.env'} in git, where no secret may be. Type: git rm --cached .env")
+    if str(directory / ".env") in tree.files:
+        raise Problem(
+            f"{tree.name} has {directory / '.env'} in git, where no secret may be. Type: git rm --cached .env"
+        )
     wsgi = project.find_wsgi(tree, directory, parameters["wsgi"])
     file = project.find_requirements(tree, directory, parameters["requirements_file"])
     pins, files = requirements.read_pins(file, tree.read)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.initech.django.plugins.module_utils.commands import run_or_fail
 from ansible_collections.initech.django.plugins.module_utils.layout import App
 from ansible_collections.initech.django.plugins.module_utils.manage import environment, manage

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.initech.django.plugins.module_utils import history
 from ansible_collections.initech.django.plugins.module_utils.layout import App
 

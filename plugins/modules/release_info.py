@@ -7,7 +7,6 @@ from hashlib import sha256
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.initech.django.plugins.module_utils import history
 from ansible_collections.initech.django.plugins.module_utils.layout import App
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import grp
 import json
 import os
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.initech.django.plugins.module_utils import manage
 from ansible_collections.initech.django.plugins.module_utils.commands import run
 from ansible_collections.initech.django.plugins.module_utils.layout import App, Release
@@ -18,6 +18,7 @@ DOCUMENTATION = """
 module: stage
 short_description: Complete a release from its unpacked source, virtualenv and .env
 description:
+  - Writes C(.env) beside manage.py, for root and the app alone to read.
   - Collects the static files where nginx serves them, whatever C(STATIC_ROOT) says, and lets uploads into the source
     go to the app's media directory.
   - Writes the manifest last. A release without it is half-made and never used.
@@ -39,6 +40,10 @@ options:
     description: The directory of manage.py in the source.
     type: str
     default: .
+  dotenv:
+    description: The content of C(.env).
+    type: str
+    required: true
   env_as_environment:
     description: The project reads the environment and knows nothing of C(.env).
     type: bool
@@ -70,6 +75,7 @@ EXAMPLES = """
     app_name: shop
     release: 20261124T101500Z-1a2b3c4d
     virtualenv: /srv/shop/virtualenvs/0123456789abcdef
+    dotenv: "{{ release_env | initech.django.dotenv }}"
     wsgi: shop.wsgi:application
     version: v1.4
     commit: 1a2b3c4d5e6f
@@ -81,6 +87,15 @@ manifest:
   type: dict
   returned: success
 """
+
+
+def write_dotenv(release: Release, text: str) -> None:
+    """Write `.env`, which at no moment anybody but root and the app may read."""
+    descriptor = os.open(release.project / ".env", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+        os.fchown(descriptor, 0, grp.getgrnam(release.app).gr_gid)
+        os.fchmod(descriptor, 0o640)
 
 
 def write_manifest(release: Release, manifest: dict[str, Any]) -> None:
@@ -106,7 +121,8 @@ def stage(options: dict[str, Any]) -> dict[str, Any]:
     }
     for link, target in links.items():
         link.symlink_to(target)
-    # As root, since the app may not write here. What does not compile is no module of this Python, or is never imported.
+    write_dotenv(release, options["dotenv"])
+    # As root, since the app may not write here. What does not compile is never imported by this Python.
     run([release.virtualenv / "bin" / "python", "-m", "compileall", "-q", release.source])
     settings = manage.probe(release, options["env_as_environment"])
     manage.collect_static(release, settings, options["env_as_environment"])
@@ -133,6 +149,7 @@ def main() -> None:
             "release": {"type": "str", "required": True},
             "virtualenv": {"type": "path", "required": True},
             "project": {"type": "str", "default": "."},
+            "dotenv": {"type": "str", "required": True, "no_log": True},
             "env_as_environment": {"type": "bool", "default": False},
             "wsgi": {"type": "str", "required": True},
             "version": {"type": "str", "required": True},

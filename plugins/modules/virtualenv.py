@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.initech.django.plugins.module_utils.installer import MARKER, create, virtualenv_name
 from ansible_collections.initech.django.plugins.module_utils.layout import App
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
