@@ -9,6 +9,15 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
+.PHONY: demo
+demo: setup ## Deploy the example to a throwaway host, at 127.0.0.1:$${DEMO_PORT:-8080}
+	@molecule/demo.py
+
+.PHONY: demo-down
+demo-down: ## Remove that host and its secrets
+	@python3 molecule/throwaway.py down demo-host
+	@rm -rf .demo inventories/demo/group_vars/demo/vault.yml
+
 .PHONY: setup
 setup: .venv/ready ## Make the controller's virtualenv in .venv
 
@@ -16,8 +25,20 @@ setup: .venv/ready ## Make the controller's virtualenv in .venv
 	@molecule/setup.sh
 
 .PHONY: check
-check: setup ## All tests that need no host
-	pytest -q tests/unit
+check: setup ## Run all tests that need no host
+	ruff check --quiet .
+	ruff format --quiet --check .
+	mypy -p ansible_collections.initech.django.plugins
+	mypy molecule tests
+	yamllint .
+	ansible-lint
+	pytest -q tests/unit tests/roles tests/templates
 
 .PHONY: test
-test: check ## All tests
+test: check ## Run all tests: those, Molecule on Debian 12 and 13, and deploys of a fresh clone
+	molecule test
+	pytest tests/hosts
+
+.PHONY: docs
+docs: setup ## Write the tables of variables in the roles' READMEs
+	python tests/roles/readme.py
