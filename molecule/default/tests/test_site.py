@@ -1,21 +1,145 @@
-"""What a provisioned and deployed host must be like, before and after a reboot."""
+"""What a provisioned and deployed host is like, before and after a reboot."""
 
 from __future__ import annotations
 
 import json
 import re
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
-Host = Any
+Host = Any  # testinfra has no types
 
-APP = "slow-sql"
-SECRETS = ("SECRET_KEY", "DATABASE_URL")
+CURRENT = "/srv/slow-sql/current"
+GET = "import sys, urllib.request as r; sys.stdout.write(r.urlopen(sys.argv[1], timeout=30).read().decode())"
+INSTALLED = "import importlib.metadata as m; print(*(f'{d.name}=={d.version}' for d in m.distributions()))"
 
 
-def curl(host: Host, path: str, *options: str) -> str:
-    """Return what the site answers to a request from the host itself."""
-    command = " ".join(("curl", "--silent", "--show-error", "--fail", "--max-time 30", *options))
-    return str(host.check_output(f"{command} http://127.0.0.1{path}"))
+def get(host: Host, path: str) -> str:
+    """Return what nginx on the host answers, or fail where that is no success."""
+    return str(host.check_output("python3 -c %s %s", GET, f"http://127.0.0.1{path}"))
+
+
+def query(host: Host, sql: str) -> str:
+    """Return the answer of the database server to its superuser, values separated by bars."""
+    return str(host.check_output("runuser -u postgres -- psql --tuples-only --no-align --command %s", sql)).strip()
+
+
+def backends(host: Host) -> int:
+    """Return how many connections the app's database has."""
+    return int(query(host, "SELECT count(*) FROM pg_stat_activity WHERE datname = 'slow_sql'"))
+
+
+def live(host: Host) -> str:
+    """Return the id of the live release."""
+    return str(host.check_output(f"readlink {CURRENT}")).removeprefix("releases/")
+
+
+def dotenv(host: Host) -> dict[str, str]:
+    """Return what `.env` of the live release holds."""
+    lines = host.file(f"{CURRENT}/project/.env").content_string.splitlines()
+    return {key: value.strip("'\"") for key, _, value in (line.partition("=") for line in lines)}
+
+
+@pytest.fixture(autouse=True)
+def _answers(host: Host) -> None:
+    """Wait until the site is there, which after a reboot takes a moment."""
+    deadline = time.monotonic() + 60
+    while host.run("python3 -c %s http://127.0.0.1/healthz", GET).rc != 0:
+        assert time.monotonic() < deadline, host.check_output("journalctl --no-pager --lines 40")
+
+
+def test_the_host_has_started_everything(host: Host) -> None:
+    assert host.check_output("systemctl is-system-running --wait") == "running"
+
+
+def test_the_home_page_shows_the_migrated_row_and_the_live_release(host: Host) -> None:
+    page = get(host, "/")
+    assert "Ten slow queries, one short wait." in page
+    assert live(host) in page
+    assert "PostgreSQL" in page
+
+
+def test_nginx_serves_the_stylesheet_that_the_page_names(host: Host) -> None:
+    (stylesheet,) = re.findall(r'rel="stylesheet" href="([^"]+)"', get(host, "/"))
+    assert "font-family" in get(host, stylesheet)
+    assert "nginx" in host.check_output("readlink /proc/$(cat /run/nginx.pid)/exe")
+    assert host.file(f"{CURRENT}/static{stylesheet.removeprefix('/static')}").exists
+
+
+def test_ten_slow_requests_take_one_wait_and_ten_connections_that_are_gone_afterwards(host: Host) -> None:
+    before = backends(host)
+    most = 0
+    with ThreadPoolExecutor() as pool:
+        started = time.monotonic()
+        answer = pool.submit(get, host, "/ten-slow-requests/")
+        while not answer.done():
+            most = max(most, backends(host))
+        took = time.monotonic() - started
+    assert sorted(int(line) for line in answer.result().split()) == [x * x for x in range(1, 11)]
+    assert took < 5.5
+    assert most == before + 10
+    deadline = time.monotonic() + 5
+    while backends(host) != before:
+        assert time.monotonic() < deadline, f"{backends(host)} connections are left, and there were {before}"
+
+
+def test_there_is_one_worker_per_core(host: Host) -> None:
+    unit = f"slow-sql@{live(host)}.service"
+    master = host.check_output("systemctl show --property MainPID --value %s", unit)
+    assert host.check_output("pgrep --count --parent %s", master) == host.check_output("nproc")
+
+
+def test_only_root_and_the_app_can_read_the_secrets(host: Host) -> None:
+    file = host.file(f"{CURRENT}/project/.env")
+    assert (file.user, file.group, file.mode) == ("root", "slow-sql", 0o640)
+    assert host.run("runuser -u slow-sql -- test -r %s", file.path).rc == 0
+    assert host.run("runuser -u www-data -- test -r %s", file.path).rc != 0
+
+
+def test_the_app_cannot_change_its_own_code(host: Host) -> None:
+    places = "/srv/slow-sql/releases /srv/slow-sql/virtualenvs /srv/slow-sql/current /etc/slow-sql"
+    assert host.check_output(f"runuser -u slow-sql -- find {places} ! -type l -writable") == ""
+    assert host.run("runuser -u slow-sql -- test -w /srv/slow-sql/media").rc == 0
+
+
+def test_the_app_owns_its_database_and_nothing_else(host: Host) -> None:
+    assert query(host, "SELECT datname FROM pg_database WHERE datdba = 'slow_sql'::regrole") == "slow_sql"
+    powers = "rolsuper OR rolcreatedb OR rolcreaterole OR rolreplication OR rolbypassrls"
+    assert query(host, f"SELECT {powers} FROM pg_roles WHERE rolname = 'slow_sql'") == "f"
+    assert query(host, "SELECT has_database_privilege('pg_monitor', 'slow_sql', 'CONNECT')") == "f"
+    hashed = query(host, "SELECT rolpassword FROM pg_authid WHERE rolname = 'slow_sql'")
+    assert hashed.startswith("SCRAM-SHA-256$")
+
+
+def test_a_wrong_password_does_not_open_the_database(host: Host) -> None:
+    url = dotenv(host)["DATABASE_URL"]
+    right = host.run("psql %s --command 'SELECT 1'", url)
+    wrong = host.run("psql %s --command 'SELECT 1'", re.sub(r":[^:@]+@", ":wrong@", url))
+    assert right.rc == 0, right.stderr
+    assert "password authentication failed" in wrong.stderr
+
+
+def test_the_virtualenv_holds_exactly_what_requirements_txt_says(host: Host) -> None:
+    lines = host.file(f"{CURRENT}/project/requirements.txt").content_string.splitlines()
+    wanted = {line.lower() for line in lines if line and not line.startswith("#")}
+    installed = host.check_output(f"{CURRENT}/virtualenv/bin/python -c %s", INSTALLED).lower().split()
+    assert {name.replace("_", "-") for name in installed} == {name.replace("_", "-") for name in wanted}
+
+
+def test_no_secret_is_in_the_journal_or_in_a_process_list(host: Host) -> None:
+    values = dotenv(host)
+    password = re.findall(r":([^:@/]+)@", values["DATABASE_URL"])[0]
+    seen = host.check_output("journalctl --no-pager --output cat; cat /proc/[0-9]*/cmdline | tr '\\0' ' '")
+    assert "slow-sql" in seen
+    assert values["SECRET_KEY"] not in seen
+    assert password not in seen
+
+
+def test_the_manifest_says_what_was_deployed(host: Host) -> None:
+    manifest = json.loads(host.file(f"{CURRENT}/manifest.json").content_string)
+    assert manifest["release"] == live(host)
+    assert manifest["settings"] == "slow_sql.settings.demo"
+    assert manifest["release"].endswith(manifest["commit"][:8])
