@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from ipaddress import AddressValueError, IPv6Address
 from urllib.parse import quote
 
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 
 PORTS = {"postgres": 5432, "mysql": 3306}
+HOST = re.compile(r"[A-Za-z0-9._,-]+")
 
 
 def database_url(
@@ -18,12 +21,12 @@ def database_url(
         password: may hold any character; it is percent-encoded, as is the user.
         user: the role that the app connects as.
         name: the database. Always given: a URL without a path would read `%23` as `%23`.
-        host: a name, an address, or the directory of a unix socket, which begins with `/`.
+        host: a name, an address, or for postgres the directory of a unix socket, which begins with `/`.
         port: default: the scheme's.
         scheme: `postgres` or `mysql`.
 
     Raises:
-        Problem: something is empty, or the scheme is unknown.
+        Problem: something is empty, the scheme is unknown, or what is given would be read back as something else.
     """
     if scheme not in PORTS:
         raise Problem(f"database_url: scheme is {scheme!r}, and not one of {', '.join(PORTS)}.")
@@ -32,8 +35,24 @@ def database_url(
     if empty:
         raise Problem(f"database_url: {' and '.join(empty)} must be text and not empty.")
     login = f"{quote(user, safe='')}:{quote(password, safe='')}"
+    if name.startswith("/"):
+        raise Problem("database_url: name begins with /, which is read as a directory. Choose another.")
     if host.startswith("/"):
+        if scheme != "postgres":
+            raise Problem(f"database_url: {scheme} has no form for a unix socket. Leave out host, for 127.0.0.1.")
+        if "/" in name:
+            raise Problem("database_url: name holds a /, which beside a unix socket is read as a directory.")
         # django-environ's form for a socket: no host, and the directory as the first part of the path.
-        return f"{scheme}://{login}@/{host}/{quote(name, safe='')}"
-    address = f"[{host}]" if ":" in host else host
-    return f"{scheme}://{login}@{address}:{port or PORTS[scheme]}/{quote(name, safe='')}"
+        return f"{scheme}://{login}@/{quote(host)}/{quote(name, safe='')}"
+    return f"{scheme}://{login}@{_address(host)}:{port or PORTS[scheme]}/{quote(name, safe='')}"
+
+
+def _address(host: str) -> str:
+    try:
+        return f"[{IPv6Address(host)}]"
+    except AddressValueError:
+        if not HOST.fullmatch(host):
+            raise Problem(
+                f"database_url: host is {host!r}; write a name or an address there, and the port as port."
+            ) from None
+        return host

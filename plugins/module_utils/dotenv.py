@@ -28,7 +28,7 @@ def scalar(value: Any) -> str:
         return str(value)
     if isinstance(value, (bool, int, float)):
         text = repr(value)
-        if not math.isfinite(value):
+        if isinstance(value, float) and not math.isfinite(value):
             raise ValueError("is a number that is not finite, which django-environ cannot read")
         if "e" in text and not isinstance(value, bool):
             raise ValueError("is a number with an exponent, which django-environ misreads; write it as a string")

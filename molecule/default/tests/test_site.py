@@ -29,7 +29,7 @@ def query(host: Host, sql: str) -> str:
 
 def backends(host: Host) -> int:
     """Return how many connections the app's database has."""
-    return int(query(host, "SELECT count(*) FROM pg_stat_activity WHERE datname = 'slow_sql'"))
+    return int(query(host, "SELECT count(*) FROM pg_stat_activity WHERE usename = 'slow_sql'"))
 
 
 def live(host: Host) -> str:
