@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Deploy the example project to a throwaway host on this machine, as `make demo` does.
 
-The host is published at 127.0.0.1:${DEMO_PORT:-8080}. Its secrets are made here, encrypted at once, and known to nobody.
+The host is published at 127.0.0.1:${DEMO_PORT:-8080}. Its secrets are made here, encrypted
+at once, and known to nobody.
 """
 
 from __future__ import annotations
@@ -29,10 +30,15 @@ def make_secrets() -> None:
     PASSWORD.write_text(secrets.token_urlsafe(32))
     names = ("vault_secret_key", "vault_database_password")
     clear = "---\n" + "".join(f'{name}: "{secrets.token_urlsafe(48)}"\n' for name in names)
-    encrypt = ["ansible-vault", "encrypt", "--vault-id", f"demo@{PASSWORD}", "--output", VAULT]
+    encrypt = ["ansible-vault", "encrypt", "--vault-id", f"demo@{PASSWORD}", "--output", str(VAULT)]
     # Without ansible.cfg, which asks for the passwords of the other environments too.
     subprocess.run(
-        encrypt, input=clear, text=True, check=True, capture_output=True, env={**os.environ, "ANSIBLE_CONFIG": os.devnull}
+        encrypt,
+        input=clear,
+        text=True,
+        check=True,
+        capture_output=True,
+        env={**os.environ, "ANSIBLE_CONFIG": os.devnull},
     )
 
 

@@ -153,8 +153,10 @@ def _postgresql_problems(pinned: Mapping[str, Pin], path: str) -> list[str]:
         return [f"{path} lacks a driver for PostgreSQL: psycopg, or psycopg2 with psycogreen; {FREEZE_AGAIN}"]
     if psycopg.version and psycopg.version < COOPERATIVE_PSYCOPG:
         return [
-            f"{psycopg.place}: psycopg {psycopg.version} blocks its worker under gevent. "
-            f"In {TO_FREEZE} write psycopg>={COOPERATIVE_PSYCOPG}, and freeze again"
+            (
+                f"{psycopg.place}: psycopg {psycopg.version} blocks its worker under gevent. "
+                f"In {TO_FREEZE} write psycopg>={COOPERATIVE_PSYCOPG}, and freeze again"
+            )
         ]
     return []
 
@@ -164,7 +166,9 @@ def _mysql_problems(pinned: Mapping[str, Pin], path: str) -> list[str]:
         return []
     if "mysqlclient" in pinned:
         return [
-            f"{pinned['mysqlclient'].place}: mysqlclient waits in C and blocks its worker under gevent. "
-            f"In {TO_FREEZE} write PyMySQL instead, and freeze again"
+            (
+                f"{pinned['mysqlclient'].place}: mysqlclient waits in C and blocks its worker under gevent. "
+                f"In {TO_FREEZE} write PyMySQL instead, and freeze again"
+            )
         ]
     return [f"{path} lacks PyMySQL: it is the driver for MySQL that works under gevent; {FREEZE_AGAIN}"]

@@ -1,0 +1,65 @@
+"""Keep a site busy, and count what it did not answer."""
+
+from __future__ import annotations
+
+import http.client
+import threading
+import time
+from collections import Counter
+from types import TracebackType
+
+CONNECTIONS = 40
+
+
+class Load:
+    """Forty connections to a page on 127.0.0.1, each asking again as soon as it was answered.
+
+    Used in a with statement; at its end every request in flight was answered and counted.
+    """
+
+    def __init__(self, port: int, path: str = "/", seconds: float = 20) -> None:
+        """Take the port, the page, and how long to go on at least, in seconds."""
+        self.answers: Counter[str] = Counter()
+        self._port = port
+        self._path = path
+        self._until = time.monotonic() + seconds
+        self._stop = threading.Event()
+        self._lock = threading.Lock()
+        self._threads = [threading.Thread(target=self._ask) for _ in range(CONNECTIONS)]
+
+    def __enter__(self) -> Load:
+        """Start."""
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Go on for as long as was promised, unless something failed, and end."""
+        if error is None:
+            self._stop.wait(max(self._until - time.monotonic(), 0))
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+
+    @property
+    def failures(self) -> dict[str, int]:
+        """How often anything but a 200 came back, by kind."""
+        return {answer: count for answer, count in self.answers.items() if answer != "200"}
+
+    def _ask(self) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=30)
+        counts: Counter[str] = Counter()
+        while not self._stop.is_set():
+            try:
+                connection.request("GET", self._path)
+                response = connection.getresponse()
+                response.read()
+                counts[str(response.status)] += 1
+            except (OSError, http.client.HTTPException) as error:
+                counts[repr(error)] += 1
+                connection.close()
+        connection.close()
+        with self._lock:
+            self.answers.update(counts)

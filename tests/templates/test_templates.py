@@ -1,0 +1,541 @@
+"""What the roles' templates render to, judged by behaviour, and by the programs that read it where they are here."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import importlib.util
+import os
+import re
+import shlex
+import shutil
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from ansible.errors import AnsibleError
+from ansible_collections.initech.django.plugins.module_utils.layout import App
+from ansible_collections.initech.django.tests.templates.render import ROLES, evaluate, render, variables
+
+TEMPLATES = sorted((path.parts[-3], path.name) for path in ROLES.glob("*/templates/*.j2"))
+APP = App("shop")
+RELEASE = APP.release("20261124T101500Z-1a2b3c4d")
+LIVE_SOCKET = f"/run/{APP.name}/live.sock"
+
+
+def executed(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a program and return what it printed."""
+    return subprocess.run(
+        command, capture_output=True, text=True, check=False, timeout=20, env={**os.environ, **environment}
+    )
+
+
+def needs(program: str) -> pytest.MarkDecorator:
+    """Skip a test where a program is missing."""
+    return pytest.mark.skipif(shutil.which(program) is None, reason=f"{program} is not on this machine")
+
+
+@pytest.mark.parametrize(("role", "template"), TEMPLATES)
+def test_a_template_renders_with_the_defaults_and_the_apps_name_alone(role: str, template: str) -> None:
+    text = render(role, template, app_name="shop")
+    assert text.startswith("# Ansible managed\n")
+    assert text.endswith("\n")
+    assert not text.endswith("\n\n")
+    assert not re.search(r"\{\{|\{%|\{#|[ \t]$", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("role", "template"), [(role, template) for role, template in TEMPLATES if role != "postgresql"]
+)
+def test_a_template_is_not_rendered_while_a_variable_that_it_needs_is_not_set(role: str, template: str) -> None:
+    with pytest.raises(AnsibleError, match="app_name"):
+        render(role, template)
+
+
+# gunicorn.conf.py
+
+
+def configuration(**inputs: Any) -> str:
+    return render("gunicorn", "gunicorn.conf.py.j2", app_name="shop", **inputs)
+
+
+@dataclass
+class Loaded:
+    """What gunicorn would know after it has read its configuration, and what happened meanwhile."""
+
+    settings: dict[str, Any]
+    events: list[str]
+
+
+def loaded(text: str, root: Path, virtualenv: tuple[str, ...] = ()) -> Loaded:
+    """Execute gunicorn's configuration as gunicorn would, with a host's files below `root`.
+
+    Args:
+        text: the configuration.
+        root: where a host's `/` is.
+        virtualenv: the packages that can be imported, beside gevent.
+    """
+    events: list[str] = []
+    stubs = {
+        "gevent": SimpleNamespace(monkey=SimpleNamespace(patch_all=lambda: events.append("patch gevent"))),
+        "psycogreen.gevent": SimpleNamespace(patch_psycopg=lambda: events.append("patch psycopg2")),
+        "importlib.util": SimpleNamespace(find_spec=lambda name: name if name in virtualenv else None),
+        "pathlib": SimpleNamespace(Path=lambda *parts: root.joinpath(*(part.lstrip("/") for part in parts))),
+        "json": importlib.import_module("json"),
+        "os": SimpleNamespace(environ={"RELEASE": RELEASE.id}, sched_getaffinity=lambda process: range(5)),
+    }
+
+    def imported(name: str, *_: Any) -> Any:
+        events.append(f"import {name}")
+        return stubs[name]
+
+    scope: dict[str, Any] = {"__builtins__": {**vars(builtins), "__import__": imported}}
+    exec(compile(text, "gunicorn.conf.py", "exec"), scope)
+    return Loaded({name: value for name, value in scope.items() if not name.startswith("__")}, events)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """Return the `/` of a host with one complete release."""
+    manifest = tmp_path / RELEASE.manifest.relative_to("/")
+    manifest.parent.mkdir(parents=True)
+    manifest.write_text('{"wsgi": "shop.wsgi:application"}')
+    return tmp_path
+
+
+def test_gunicorns_configuration_patches_gevent_in_its_very_first_lines() -> None:
+    first, second, *_ = ast.parse(configuration()).body
+    assert ast.unparse(first) == "from gevent import monkey"
+    assert ast.unparse(second) == "monkey.patch_all()"
+
+
+def test_nothing_is_imported_before_gevent_has_patched(root: Path) -> None:
+    events = loaded(configuration(), root, ("psycopg2", "psycogreen")).events
+    assert events[:2] == ["import gevent", "patch gevent"]
+    assert len(events) > 2
+
+
+@pytest.mark.parametrize(
+    ("virtualenv", "expected"),
+    [(("psycopg2", "psycogreen"), True), (("psycopg2",), False), (("psycogreen",), False), ((), False)],
+)
+def test_psycopg2_is_patched_where_it_and_psycogreen_are_there(
+    root: Path, virtualenv: tuple[str, ...], expected: bool
+) -> None:
+    events = loaded(configuration(), root, virtualenv).events
+    assert ("patch psycopg2" in events) == expected
+    # The project's own modules come later still: gunicorn imports them when this file is read.
+    assert events.count("patch gevent") == 1
+
+
+@pytest.mark.parametrize(("workers", "expected"), [(0, 5), (3, 3), (1, 1), ("0", 5), ("3", 3)])
+def test_workers_are_as_many_as_asked_for_and_0_is_one_for_each_core_that_the_unit_may_use(
+    root: Path, workers: int | str, expected: int
+) -> None:
+    """As text, where it came from the command line."""
+    assert loaded(configuration(gunicorn_workers=workers), root).settings["workers"] == expected
+
+
+def test_an_instance_serves_its_own_release_on_its_own_socket(root: Path) -> None:
+    settings = loaded(configuration(), root).settings
+    assert settings["wsgi_app"] == "shop.wsgi:application"
+    assert settings["bind"] == f"unix:{RELEASE.socket}"
+    assert settings["worker_class"] == "gevent"
+
+
+def test_gunicorn_writes_only_where_its_unit_lets_it(root: Path) -> None:
+    settings = loaded(configuration(), root).settings
+    assert settings["worker_tmp_dir"] == str(RELEASE.runtime)
+    assert settings["control_socket_disable"] is True
+
+
+def test_limits_of_the_inventory_reach_gunicorn(root: Path) -> None:
+    text = configuration(gunicorn_timeout=61, gunicorn_graceful_timeout=62, gunicorn_worker_connections=63)
+    settings = loaded(text, root).settings
+    assert (settings["timeout"], settings["graceful_timeout"], settings["worker_connections"]) == (61, 62, 63)
+
+
+def test_the_check_before_gunicorns_configuration_is_written_refuses_one_that_does_not_compile(tmp_path: Path) -> None:
+    tasks = (ROLES / "gunicorn" / "tasks" / "configuration.yml").read_text()
+    (command,) = re.findall(r"validate: /usr/bin/python3 (.*)", tasks)
+    file = tmp_path / "gunicorn.conf.py"
+    for text, good in ((configuration(), True), (configuration(gunicorn_timeout="(("), False)):
+        file.write_text(text)
+        result = executed(sys.executable, *shlex.split(command % file))
+        assert (result.returncode == 0) == good, result.stderr
+
+
+# The units
+
+
+def unit(template: str = "instance.service.j2", **inputs: Any) -> dict[str, list[str]]:
+    """Return the settings of a unit by name, with the release's id for `%i`."""
+    found: dict[str, list[str]] = {}
+    for line in render("gunicorn", template, app_name="shop", **inputs).splitlines():
+        if line and line[0] not in "#[":
+            name, _, value = line.partition("=")
+            found.setdefault(name, []).append(value.replace("%i", RELEASE.id))
+    return found
+
+
+def test_an_instance_runs_gunicorn_of_its_own_release_as_the_apps_user() -> None:
+    settings = unit()
+    program, *arguments = settings["ExecStart"][0].split()
+    assert program == f"{RELEASE.virtualenv}/bin/gunicorn"
+    assert arguments == ["--config", str(APP.configuration[0])]
+    assert settings["WorkingDirectory"] == [str(RELEASE.project)]
+    assert settings["User"] == settings["Group"] == ["shop"]
+    assert f"/run/{settings['RuntimeDirectory'][0]}" == str(RELEASE.runtime)
+    assert {f"RELEASE={RELEASE.id}", f"HOME={APP.home}"} <= set(settings["Environment"])
+
+
+@pytest.mark.parametrize(
+    ("inputs", "expected"),
+    [
+        ({}, []),
+        ({"gunicorn_env_as_environment": True}, [f"{RELEASE.project}/.env"]),
+        ({"gunicorn_env_as_environment": False}, []),
+        ({"gunicorn_env_as_environment": "false"}, []),
+        ({"gunicorn_env_as_environment": "true"}, [f"{RELEASE.project}/.env"]),
+        ({"app_env_as_environment": True}, [f"{RELEASE.project}/.env"]),
+        ({"app_env_as_environment": True, "gunicorn_env_as_environment": False}, []),
+    ],
+)
+def test_systemd_reads_dotenv_where_the_project_does_not(inputs: dict[str, Any], expected: list[str]) -> None:
+    assert unit(**inputs).get("EnvironmentFile", []) == expected
+
+
+@pytest.mark.parametrize("seconds", [0, 30, 600, "45"])
+def test_systemd_kills_an_instance_only_after_its_requests_had_their_time(seconds: int | str) -> None:
+    settings = unit(gunicorn_graceful_timeout=seconds)
+    assert int(settings["TimeoutStopSec"][0]) > int(seconds)
+    assert settings["KillMode"] == ["mixed"]
+
+
+def test_an_instance_writes_only_to_media_its_home_and_what_the_inventory_adds() -> None:
+    own = {str(APP.media), str(APP.home)}
+    more = ["/srv/exchange", "/var/spool/shop"]
+    for directories in ([], more):
+        settings = unit(gunicorn_writable_directories=directories)
+        assert settings["ProtectSystem"] == ["strict"]
+        assert settings["ProtectHome"] == ["true"]
+        assert {path for line in settings["ReadWritePaths"] for path in line.split()} == own.union(directories)
+
+
+def test_a_live_site_is_always_started_again() -> None:
+    settings = unit()
+    assert settings["Restart"] == ["always"]
+    assert settings["StartLimitIntervalSec"] == ["0"]
+
+
+def test_a_process_of_the_app_gains_no_rights() -> None:
+    settings = unit()
+    assert settings["NoNewPrivileges"] == settings["RestrictSUIDSGID"] == ["true"]
+    assert settings["CapabilityBoundingSet"] == [""]
+
+
+def boot(live: Path | str, tmp_path: Path) -> tuple[list[str], int]:
+    """Run what the unit for the boot runs, and return the arguments that systemctl got, and the exit code."""
+    (command,) = unit("boot.service.j2")["ExecStart"]
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    systemctl = tools / "systemctl"
+    systemctl.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+    systemctl.chmod(0o755)
+    # systemd itself turns $$ into $.
+    arguments = shlex.split(command.replace("/srv/shop/current", str(live)).replace("$$", "$"))
+    result = executed(*arguments, PATH=f"{tools}:{os.environ['PATH']}")
+    return result.stdout.splitlines(), result.returncode
+
+
+def test_at_boot_what_the_link_leads_to_is_started(tmp_path: Path) -> None:
+    link = tmp_path / "current"
+    # As the module switch makes it: relative, and it does not matter that nothing is there.
+    link.symlink_to(Path("releases", RELEASE.id))
+    assert boot(link, tmp_path) == (["start", "--no-block", RELEASE.unit], 0)
+
+
+def test_at_boot_nothing_is_started_while_nothing_is_live() -> None:
+    settings = unit("boot.service.j2")
+    assert settings["ConditionPathExists"] == [str(APP.current)]
+    assert settings["WantedBy"] == ["multi-user.target"]
+    assert settings["Type"] == ["oneshot"]
+
+
+def checks() -> Iterator[tuple[str, str]]:
+    """Yield the template and the check of every unit that is checked before it is written."""
+    known = variables("gunicorn", app_name="shop")
+    for each in evaluate(known["__gunicorn_units"], known):
+        if "validate" in each:
+            yield each["src"], each["validate"]
+
+
+@needs("systemd-analyze")
+@pytest.mark.parametrize(("template", "check"), list(checks()))
+def test_systemd_accepts_a_unit_and_would_refuse_one_that_it_does_not_understand(
+    template: str, check: str, tmp_path: Path
+) -> None:
+    variants: list[tuple[dict[str, Any], bool]] = [
+        ({}, True),
+        ({"gunicorn_env_as_environment": True, "gunicorn_writable_directories": ["/srv/exchange"]}, True),
+    ]
+    file = tmp_path / "unit"
+    for inputs, good in variants:
+        file.write_text(render("gunicorn", template, app_name="shop", **inputs))
+        result = executed(*shlex.split(check % file))
+        assert (result.returncode == 0) == good, result.stderr
+    file.write_text(file.read_text().replace("[Service]\n", "[Service]\nRestrt=always\n"))
+    result = executed(*shlex.split(check % file))
+    assert result.returncode != 0
+    assert "Restrt" in result.stderr
+
+
+# The link that nginx follows
+
+
+def link_lines() -> list[list[str]]:
+    text = render("gunicorn", "tmpfiles.conf.j2", app_name="shop")
+    return [line.split() for line in text.splitlines() if not line.startswith("#")]
+
+
+def test_the_link_that_nginx_follows_leads_to_whatever_is_live_and_is_roots() -> None:
+    directory, link = link_lines()
+    assert directory == ["d", "/run/shop", "0755", "root", "root", "-"]
+    kind, path, *unused, target = link
+    assert (kind, path) == ("L+", LIVE_SOCKET)
+    assert set(unused) == {"-"}
+    assert target == str(APP.current / RELEASE.run.name / RELEASE.socket.name)
+
+
+@needs("systemd-tmpfiles")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a directory to root")
+def test_systemd_makes_the_link_and_mends_one_that_leads_elsewhere(tmp_path: Path) -> None:
+    file = tmp_path / "shop.conf"
+    file.write_text(render("gunicorn", "tmpfiles.conf.j2", app_name="shop"))
+    link = tmp_path / "root" / LIVE_SOCKET.lstrip("/")
+    link.parent.mkdir(parents=True, mode=0o700)
+    link.symlink_to("/elsewhere")
+    result = executed("systemd-tmpfiles", f"--root={tmp_path / 'root'}", "--create", str(file))
+    assert result.returncode == 0, result.stderr
+    assert str(link.readlink()) == "/srv/shop/current/run/gunicorn.sock"
+    assert stat.S_IMODE(link.parent.stat().st_mode) == 0o755
+
+
+# nginx
+
+
+@dataclass(frozen=True)
+class Directive:
+    """One directive of nginx; `block` is None where it ends with a semicolon."""
+
+    name: str
+    arguments: tuple[str, ...]
+    block: tuple[Directive, ...] | None = None
+
+
+TOKEN = re.compile(r"""#.*|[{};]|"(?:\\.|[^"])*"|'(?:\\.|[^'])*'|[^\s{};"']+""")
+
+
+def parse(tokens: Iterator[str], inner: bool) -> tuple[Directive, ...]:
+    """Return the directives up to the end of this block, or of the file.
+
+    Raises:
+        ValueError: braces or semicolons are missing.
+    """
+    found: list[Directive] = []
+    words: list[str] = []
+    for token in tokens:
+        if token == "}":
+            if words or not inner:
+                raise ValueError(f"a brace is closed after {words}")
+            return tuple(found)
+        if token in (";", "{"):
+            name, *arguments = words
+            found.append(Directive(name, tuple(arguments), parse(tokens, True) if token == "{" else None))
+            words = []
+        else:
+            words.append(token.strip("\"'"))
+    if words or inner:
+        raise ValueError(f"it ends after {words}")
+    return tuple(found)
+
+
+class Site:
+    """The one server that the role nginx configures."""
+
+    def __init__(self, **inputs: Any) -> None:
+        """Render it."""
+        text = render("nginx", "site.conf.j2", app_name="shop", **inputs)
+        tokens = (token for token in TOKEN.findall(text) if not token.startswith("#"))
+        (server,) = parse(tokens, False)
+        assert server.name == "server"
+        self.directives = server.block or ()
+        self.locations = {each.arguments: each.block or () for each in self.directives if each.name == "location"}
+
+    def values(self, name: str, location: str | None = None) -> list[tuple[str, ...]]:
+        """Return the arguments of all directives of this name, in a location or outside of all."""
+        directives = self.directives if location is None else self.locations[(location,)]
+        return [each.arguments for each in directives if each.name == name]
+
+
+@pytest.mark.parametrize("text", ["a", "a {", "a; }", "a { b }", "a { b; } }"])
+def test_the_reader_of_nginx_configurations_notices_what_is_left_open(text: str) -> None:
+    with pytest.raises(ValueError, match="after"):
+        parse(iter(TOKEN.findall(text)), False)
+
+
+def test_without_names_the_site_answers_to_every_name() -> None:
+    site = Site()
+    assert site.values("listen") == [("80", "default_server"), ("[::]:80", "default_server")]
+    assert site.values("server_name") == [("_",)]
+
+
+def test_with_names_the_site_leaves_other_names_to_other_sites() -> None:
+    site = Site(nginx_server_names=["shop.example.com", "www.shop.example.com"])
+    assert site.values("listen") == [("80",), ("[::]:80",)]
+    assert site.values("server_name") == [("shop.example.com", "www.shop.example.com")]
+
+
+def test_nginx_serves_static_and_uploaded_files_itself() -> None:
+    site = Site(nginx_static_url="/assets/", nginx_media_url="/uploads/")
+    assert set(site.locations) == {("/assets/",), ("/uploads/",), ("/",)}
+    assert site.values("alias", "/assets/") == [(f"{APP.current}/{RELEASE.static.name}/",)]
+    assert site.values("alias", "/uploads/") == [(f"{APP.media}/",)]
+
+
+@pytest.mark.parametrize(
+    ("inputs", "expected"),
+    [
+        ({"nginx_static_url": ""}, {"/media/", "/"}),
+        ({"nginx_media_url": ""}, {"/static/", "/"}),
+        ({"nginx_static_url": "", "nginx_media_url": ""}, {"/"}),
+    ],
+)
+def test_without_their_url_nginx_leaves_files_to_the_project(inputs: dict[str, str], expected: set[str]) -> None:
+    assert set(Site(**inputs).locations) == {(path,) for path in expected}
+
+
+@pytest.mark.parametrize("url", ["/files/", "/files", "files/", "files"])
+@pytest.mark.parametrize("variable", ["nginx_static_url", "nginx_media_url"])
+def test_nobody_climbs_out_of_a_directory_of_files_whose_url_lacks_a_slash(variable: str, url: str) -> None:
+    """`location /files { alias /srv/…/static/; }` would answer to /files../ with what lies beside the directory."""
+    site = Site(**{variable: url})
+    assert ("/files/",) in site.locations
+    ((directory,),) = site.values("alias", "/files/")
+    assert directory.endswith("/")
+
+
+def test_an_uploaded_page_is_not_run_as_a_page_of_the_site() -> None:
+    headers = {name: value for name, value, *_ in Site().values("add_header", "/media/")}
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert "sandbox" in headers["Content-Security-Policy"]
+    assert "default-src 'none'" in headers["Content-Security-Policy"]
+
+
+def test_requests_go_to_the_link_without_keep_alive() -> None:
+    site = Site()
+    assert site.values("proxy_pass", "/") == [(f"http://unix:{LIVE_SOCKET}",)]
+    assert ("Connection", "") in site.values("proxy_set_header", "/")
+
+
+def test_what_a_visitor_claims_of_himself_is_replaced_and_never_passed_on() -> None:
+    site = Site(nginx_server_names=["shop.example.com"])
+    headers = {name: value for name, value in site.values("proxy_set_header", "/")}
+    assert headers == {
+        "Host": "$http_host",
+        "X-Forwarded-For": "$remote_addr",
+        "X-Forwarded-Proto": "$scheme",
+        "Connection": "",
+    }
+    assert "proxy_add_x_forwarded_for" not in render("nginx", "site.conf.j2", app_name="shop")
+
+
+def test_limits_of_the_inventory_reach_nginx() -> None:
+    site = Site(nginx_client_max_body_size="50m", nginx_proxy_timeout=90)
+    assert site.values("client_max_body_size") == [("50m",)]
+    assert site.values("proxy_read_timeout", "/") == site.values("proxy_send_timeout", "/") == [("90s",)]
+
+
+def test_nginx_waits_at_least_as_long_as_a_worker_may() -> None:
+    ((timeout,),) = Site().values("proxy_read_timeout", "/")
+    assert int(timeout.rstrip("s")) >= int(variables("gunicorn")["gunicorn_timeout"])
+
+
+# PostgreSQL
+
+VALUES = [
+    ("log_line_prefix", "it's %m ", "it's %m "),
+    ("log_line_prefix", "''", "''"),
+    ("log_line_prefix", r"a\b\\c\'d", r"a\b\\c\'d"),
+    ("application_name", "# no comment", "# no comment"),
+    ("log_lock_waits", True, "on"),
+    ("log_lock_waits", False, "off"),
+    ("log_lock_waits", "on", "on"),
+    ("max_connections", 123, "123"),
+    ("max_connections", "123", "123"),
+    ("checkpoint_completion_target", 0.5, "0.5"),
+]
+"""Settings as one writes them in the inventory, and as the server says that it understood them."""
+
+
+def settings_text(**inputs: Any) -> str:
+    return render("postgresql", "initech.conf.j2", **inputs)
+
+
+def read_back(text: str) -> dict[str, str]:
+    """Return the settings in a text by name, as postgresql.conf is read.
+
+    Source of the rules: `guc-file.l` of PostgreSQL. A pair of apostrophes is one, and a backslash escapes what follows.
+    """
+    found = {}
+    for line in text.splitlines():
+        if not line.startswith("#"):
+            match = re.fullmatch(r"(\w+) = (?:'((?:[^'\\]|\\.|'')*)'|([\w.]+))", line)
+            assert match, line
+            name, quoted, bare = match.groups()
+            found[name] = bare or re.sub(r"\\(.)|'(')", r"\1\2", quoted)
+    return found
+
+
+@pytest.mark.parametrize(("name", "value", "expected"), VALUES)
+def test_a_setting_of_postgresql_is_quoted_so_that_it_means_what_was_written(
+    name: str, value: Any, expected: str
+) -> None:
+    found = read_back(settings_text(postgresql_settings={name: value}))[name]
+    assert {"True": "on", "False": "off"}.get(found, found) == expected
+
+
+@needs("postgres")
+@pytest.mark.parametrize(("name", "value", "expected"), VALUES)
+def test_postgresql_itself_understands_a_setting_as_it_was_written(
+    name: str, value: Any, expected: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "postgresql.conf"
+    places = [f"{place} = '{tmp_path}/none'" for place in ("data_directory", "hba_file", "ident_file")]
+    file.write_text("\n".join([settings_text(postgresql_settings={name: value}), *places, ""]))
+    result = executed("postgres", "-C", name, "-c", f"config_file={file}")
+    assert result.returncode == 0, result.stderr
+    assert result.stdout == f"{expected}\n"
+
+
+def test_postgresql_accepts_the_connections_that_gevent_makes_and_stores_no_weak_hash() -> None:
+    assert read_back(settings_text()) == {"max_connections": "400", "password_encryption": "scram-sha-256"}
+    assert read_back(settings_text(postgresql_max_connections=99))["max_connections"] == "99"
+
+
+def test_what_the_inventory_sets_wins_over_what_the_role_sets() -> None:
+    assert read_back(settings_text(postgresql_settings={"max_connections": 7}))["max_connections"] == "7"
+
+
+@pytest.mark.parametrize(
+    ("release", "version"), [("bookworm", 15), ("trixie", 17), ("jammy", 14), ("noble", 16), ("resolute", 18)]
+)
+def test_settings_go_to_the_cluster_of_the_distributions_own_version(release: str, version: int) -> None:
+    known = variables("postgresql", ansible_facts={"distribution_release": release})
+    assert evaluate(known["__postgresql_configuration"], known) == f"/etc/postgresql/{version}/main"
