@@ -31,15 +31,8 @@ def make_secrets() -> None:
     names = ("vault_secret_key", "vault_database_password")
     clear = "---\n" + "".join(f'{name}: "{secrets.token_urlsafe(48)}"\n' for name in names)
     encrypt = ["ansible-vault", "encrypt", "--vault-id", f"demo@{PASSWORD}", "--output", str(VAULT)]
-    # Without ansible.cfg, which asks for the passwords of the other environments too.
-    subprocess.run(
-        encrypt,
-        input=clear,
-        text=True,
-        check=True,
-        capture_output=True,
-        env={**os.environ, "ANSIBLE_CONFIG": os.devnull},
-    )
+    # Away from ansible.cfg, which would ask for the passwords of the other environments too.
+    subprocess.run(encrypt, input=clear, text=True, check=True, stdout=subprocess.DEVNULL, cwd=PASSWORD.parent)
 
 
 def main() -> int:

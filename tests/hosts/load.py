@@ -7,6 +7,7 @@ import threading
 import time
 from collections import Counter
 from types import TracebackType
+from typing import Self
 
 CONNECTIONS = 40
 
@@ -27,7 +28,7 @@ class Load:
         self._lock = threading.Lock()
         self._threads = [threading.Thread(target=self._ask) for _ in range(CONNECTIONS)]
 
-    def __enter__(self) -> Load:
+    def __enter__(self) -> Self:
         """Start."""
         for thread in self._threads:
             thread.start()
