@@ -40,7 +40,7 @@ def run(
         stdin: what it reads.
 
     Raises:
-        Problem: it is not there, or did not end in time.
+        Problem: it is not there, cannot be run, or did not end in time.
     """
     environ = dict(os.environ if environment is None else {"PATH": os.defpath, **environment})
     environ.setdefault("LANG", "C.UTF-8")
@@ -63,6 +63,8 @@ def run(
         )
     except FileNotFoundError as error:
         raise Problem(f"{error.filename} is not there.") from None
+    except OSError as error:
+        raise Problem(f"{error.filename} cannot be run: {error.strerror}.") from None
     except subprocess.TimeoutExpired:
         raise Problem(f"Not finished after {timeout:.0f} s: {shlex.join(str(part) for part in command)}") from None
 

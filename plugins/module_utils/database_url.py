@@ -21,7 +21,8 @@ def database_url(
         password: may hold any character; it is percent-encoded, as is the user.
         user: the role that the app connects as.
         name: the database. Always given: a URL without a path would read `%23` as `%23`.
-        host: a name, an address, or for postgres the directory of a unix socket, which begins with `/`.
+        host: a name, an address, or for postgres the directory of a unix socket, which begins with `/`. That form is
+            django-environ's; dj-database-url has another.
         port: default: the scheme's.
         scheme: `postgres` or `mysql`.
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import posixpath
 import re
 import shutil
 import tarfile
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -40,11 +42,14 @@ def check_repository(repository: str) -> None:
     """Refuse a URL with a password or token in it: it would stand in logs and process lists.
 
     Raises:
-        Problem: it has one.
+        Problem: it has one, or is no URL at all.
     """
     if "://" not in repository:
         return
-    url = urlsplit(repository)
+    try:
+        url = urlsplit(repository)
+    except ValueError:
+        raise Problem("release_repository is no URL that can be read. Correct it.") from None
     if url.password or (url.username and url.scheme in ("http", "https")):
         raise Problem(
             "release_repository holds a login. Take it out, and let git have it from a credential helper, or use SSH."
@@ -53,12 +58,13 @@ def check_repository(repository: str) -> None:
 
 def git(directory: Path, *arguments: str) -> tuple[bool, str]:
     """Run git in a repository; return whether it succeeded, and what it printed."""
+    configured = int(os.environ.get("GIT_CONFIG_COUNT") or 0)  # by whoever runs us, for example with credentials
     environment = {
         **os.environ,
         # Whoever deploys may not be the owner of the checkout; nothing of it is executed here.
-        "GIT_CONFIG_COUNT": "1",
-        "GIT_CONFIG_KEY_0": "safe.directory",
-        "GIT_CONFIG_VALUE_0": "*",
+        "GIT_CONFIG_COUNT": str(configured + 1),
+        f"GIT_CONFIG_KEY_{configured}": "safe.directory",
+        f"GIT_CONFIG_VALUE_{configured}": "*",
         # A question nobody can answer would hang the run.
         "GIT_TERMINAL_PROMPT": "0",
         "GIT_SSH_COMMAND": os.environ.get("GIT_SSH_COMMAND", "ssh -o BatchMode=yes"),
@@ -85,10 +91,16 @@ def fetch(repository: str, version: str, cache: Path) -> Path:
         directory = Path(repository).expanduser().resolve()
         if not directory.is_dir():
             raise Problem(f"There is no directory {directory}. Correct release_repository.")
-        ok, _ = git(directory, "rev-parse", "--git-dir")
+        ok, inside = git(directory, "rev-parse", "--show-prefix")
         if not ok:
             raise Problem(
                 f"{directory} is no git repository. Type: cd {directory} && git init && git add . && git commit"
+            )
+        if inside:
+            top = git(directory, "rev-parse", "--show-toplevel")[1]
+            raise Problem(
+                f"{directory} lies inside the git repository {top}. "
+                f"Set release_repository to {top}, and release_subdirectory to {inside.rstrip('/')}."
             )
         return directory
     directory = cache / "repositories" / sha256(repository.encode()).hexdigest()[:16]
@@ -103,7 +115,16 @@ def fetch(repository: str, version: str, cache: Path) -> Path:
         ok, output = git(directory, "fetch", "--quiet", "--prune", "--force", "--tags", "origin")
         if not ok:
             raise Problem(f"git cannot fetch from {repository}:\n{tail(output, 6)}")
+        if version.startswith(("HEAD", "@")):
+            _follow_default_branch(directory)
     return directory
+
+
+def _follow_default_branch(directory: Path) -> None:
+    """Let HEAD mean what the remote means by it, which may have changed since it was cloned: a fetch does not."""
+    branch = re.match(r"ref: (refs/heads/\S+)\tHEAD", git(directory, "ls-remote", "--symref", "origin", "HEAD")[1])
+    if branch:
+        git(directory, "symbolic-ref", "HEAD", branch[1])
 
 
 def resolve(repository: str, version: str, subdirectory: str, cache: Path) -> Source:
@@ -120,7 +141,6 @@ def resolve(repository: str, version: str, subdirectory: str, cache: Path) -> So
     """
     directory = fetch(repository, version, cache)
     repository = str(directory) if is_local(repository) else repository
-    # What a remote's default branch is may have changed since it was cloned.
     ok, commit = git(directory, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{version}^{{commit}}")
     if not ok:
         ok, branches = git(directory, "for-each-ref", "--format=%(refname:short)", "--count=20", "refs/heads")
@@ -129,7 +149,8 @@ def resolve(repository: str, version: str, subdirectory: str, cache: Path) -> So
             f"{repository} has no version {version!r}.{listing} "
             "Name a branch, a tag or a commit that is pushed: -e release_version=NAME"
         )
-    subdirectory = subdirectory.strip("/")
+    subdirectory = posixpath.normpath(subdirectory.strip("/"))
+    subdirectory = "" if subdirectory == "." else subdirectory
     name = f"{repository} at {version}" + (f", directory {subdirectory}" if subdirectory else "")
     ok, tree = git(directory, "rev-parse", "--verify", "--quiet", f"{commit}:{subdirectory}")
     if not ok or not git(directory, "cat-file", "-e", f"{tree}^{{tree}}")[0]:
@@ -162,13 +183,27 @@ def pack(source: Source, cache: Path) -> Path:
 
 
 def read_files(archive: Path) -> dict[str, bytes]:
-    """Return the content of every file of an archive, but for large ones, which are no text: of these, nothing."""
-    files = {}
+    """Return the content of every file of an archive, but for large ones, which are no text: of these, nothing.
+
+    A link is read as the file of the archive that it leads to, or as nothing.
+    """
+    files: dict[str, bytes] = {}
+    links: dict[str, str] = {}
     with tarfile.open(archive) as tar:
         for member in tar:
-            if member.issym() or (member.isfile() and member.size > LARGE):
+            if member.issym():
+                links[member.name] = posixpath.normpath(posixpath.join(posixpath.dirname(member.name), member.linkname))
+            elif member.isfile() and member.size > LARGE:
                 files[member.name] = b""
             elif member.isfile():
                 content = tar.extractfile(member)
                 files[member.name] = content.read() if content else b""
-    return files
+    contents = {link: files.get(_end(link, links), b"") for link in links}
+    return {**files, **contents}
+
+
+def _end(link: str, links: Mapping[str, str]) -> str:
+    """Return where a link leads in the end; of links that lead in a circle, any."""
+    for _ in links:
+        link = links.get(link, link)
+    return link

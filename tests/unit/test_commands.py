@@ -1,0 +1,86 @@
+"""Other programs are run as they would be on a host, and their failures are told in words."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from ansible_collections.initech.django.plugins.module_utils.commands import run, run_or_fail, tail
+from ansible_collections.initech.django.plugins.module_utils.problem import Problem
+
+
+def test_the_tail_is_the_last_lines_without_blank_ends() -> None:
+    assert tail("\n1\n2\n3\n4\n\n", 2) == "3\n4"
+    assert tail("1\n2", 30) == "1\n2"
+    assert tail("", 30) == ""
+
+
+def test_a_program_is_run_without_a_shell_and_its_exit_code_is_returned() -> None:
+    result = run(["sh", "-c", 'echo "$1"; echo oops >&2; exit 3', "sh", "$HOME; `id`"])
+    assert (result.returncode, result.stdout, result.stderr) == (3, "$HOME; `id`\n", "oops\n")
+
+
+def test_a_given_environment_is_the_whole_one_but_for_path_and_locale(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANOTHER_SECRET", "S3cr3t")
+    lines = run(["env"], environment={"A": "b"}).stdout.splitlines()
+    assert sorted(lines) == ["A=b", "LANG=C.UTF-8", f"PATH={os.defpath}"]
+    assert "LANG=de_DE" in run(["env"], environment={"LANG": "de_DE"}).stdout.splitlines()
+    assert "ANOTHER_SECRET=S3cr3t" in run(["env"]).stdout.splitlines()
+
+
+def test_a_program_runs_where_it_is_told_to(tmp_path: Path) -> None:
+    assert run(["pwd", "-P"], cwd=tmp_path).stdout.strip() == str(tmp_path.resolve())
+
+
+def test_a_program_reads_what_it_is_given_and_never_the_terminal() -> None:
+    assert run(["cat"], stdin="hello").stdout == "hello"
+    assert run(["cat"]).stdout == ""
+
+
+def test_output_that_is_no_utf_8_is_shown_as_well_as_it_can_be() -> None:
+    assert run(["printf", r"a\377b"]).stdout == "a\ufffdb"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root runs programs as somebody else")
+def test_a_program_gets_the_rights_of_its_user_and_no_more(tmp_path: Path) -> None:
+    assert run(["sh", "-c", "id -un; id -Gn; umask"], user="nobody").stdout.split() == ["nobody", "nogroup", "0022"]
+    secret = tmp_path / "secret"
+    secret.touch(mode=0o600)
+    assert run(["cat", secret], user="nobody").returncode != 0
+
+
+def test_a_program_or_directory_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(Problem, match=r"^no-such-command-at-all is not there\.$"):
+        run(["no-such-command-at-all"])
+    with pytest.raises(Problem, match=rf"^{tmp_path}/nowhere is not there\.$"):
+        run(["true"], cwd=tmp_path / "nowhere")
+
+
+def test_a_file_that_is_no_program_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "readme"
+    file.touch(mode=0o644)
+    with pytest.raises(Problem, match=rf"^{file} cannot be run: Permission denied\.$"):
+        run([file])
+
+
+def test_a_program_that_does_not_end_is_killed_and_its_command_shown() -> None:
+    begun = time.monotonic()
+    with pytest.raises(Problem, match=r"^Not finished after 0 s: sh -c 'exec sleep 30'$"):
+        run(["sh", "-c", "exec sleep 30"], timeout=0.1)
+    assert time.monotonic() - begun < 10
+
+
+def test_the_output_of_a_program_that_succeeds_is_returned() -> None:
+    assert run_or_fail(["sh", "-c", "echo out; echo err >&2"], "No matter") == "out\n"
+
+
+def test_a_program_that_fails_is_told_with_its_last_words_and_exit_code() -> None:
+    code = "import sys; print('\\n'.join(map(str, range(100)))); print('last words', file=sys.stderr); sys.exit(7)"
+    with pytest.raises(Problem) as problem:
+        run_or_fail([sys.executable, "-c", code], "The hare is gone")
+    lines = str(problem.value).splitlines()
+    assert lines[0] == "The hare is gone (exit code 7):"
+    assert lines[1:] == [*map(str, range(71, 100)), "last words"]
