@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.initech.django.plugins.module_utils.dotenv import render
+from ansible_collections.initech.django.plugins.module_utils.dotenv import render, type_name
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 
 DOCUMENTATION = """
@@ -44,7 +44,7 @@ _value:
 def dotenv(values: Any, systemd: bool = False) -> str:
     """Return the content of a .env."""
     if not isinstance(values, Mapping):
-        raise AnsibleFilterError(f"initech.django.dotenv takes a mapping, not a {type(values).__name__}")
+        raise AnsibleFilterError(f"initech.django.dotenv takes a mapping, not a {type_name(values)}")
     try:
         return render(values, systemd)
     except Problem as problem:

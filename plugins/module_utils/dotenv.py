@@ -18,6 +18,11 @@ KEY = re.compile(r"[A-Za-z_][A-Za-z_0-9]*")
 PLAIN = re.compile(r"[A-Za-z0-9_./:@%+,=~?&*-]*")
 
 
+def type_name(value: Any) -> str:
+    """Return the name of a value's type as people know it: Ansible's own types stand for those of Python."""
+    return next(each.__name__ for each in type(value).__mro__ if not each.__name__.startswith("_"))
+
+
 def scalar(value: Any) -> str:
     """Return the text of a value as django-environ's casts read it: True and False, lists with commas.
 
@@ -38,7 +43,7 @@ def scalar(value: Any) -> str:
         if any(not item or "," in item for item in items):
             raise ValueError("is a list with an empty item or one with a comma, which django-environ cannot read")
         return ",".join(items)
-    raise ValueError(f"is a {type(value).__name__}; write text, a number, true, false or a list")
+    raise ValueError(f"is a {type_name(value)}; write text, a number, true, false or a list")
 
 
 def quote(text: str, systemd: bool) -> str:

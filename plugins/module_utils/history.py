@@ -23,11 +23,16 @@ class Event:
 
 
 def record(path: Path, release: str, event: str) -> None:
-    """Add an event. One write of one line: whoever is killed leaves a whole line or none."""
+    """Add an event. One write of one line: whoever is killed leaves a whole line or none.
+
+    A full disk can leave a part of one. That part is never read, and gets a line of its own.
+    """
     line = json.dumps(asdict(Event(release, event, datetime.now(timezone.utc).isoformat(timespec="seconds"))))
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
     try:
-        os.write(descriptor, f"{line}\n".encode())
+        size = os.fstat(descriptor).st_size
+        is_cut_off = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
+        os.write(descriptor, ("\n" * is_cut_off + f"{line}\n").encode())
     finally:
         os.close(descriptor)
 

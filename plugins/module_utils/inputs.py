@@ -75,8 +75,8 @@ def leaf_problem(path: str, raw: Any, templated: Templated) -> str | None:
     text = str(value).strip()
     if text.startswith(UNFILLED):
         return f"{path} is not filled in: {text[len(UNFILLED) :].lstrip(': ') or 'see the README of its role'}"
-    if path == "app_name" and not APP_NAME.fullmatch(text):
-        return f"app_name is {text!r}; use a-z, 0-9 and -, a letter first, at most 25"
+    if path == "app_name" and not APP_NAME.fullmatch(str(value)):
+        return f"app_name is {str(value)!r}; use a-z, 0-9 and -, a letter first, at most 25"
     secret = path.startswith("vault_") or path in {f"release_env.{key}" for key in SECRETS}
     if secret and not text:
         return f"{path} is empty"

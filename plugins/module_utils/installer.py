@@ -19,9 +19,16 @@ def virtualenv_name(python: str, version: str, requirements_sha256: str) -> str:
     return sha256(f"{python}\0{version}\0{requirements_sha256}".encode()).hexdigest()[:16]
 
 
+class _PipConfiguration(configparser.RawConfigParser):
+    """Knows an option by the names that pip knows it by: index_url is index-url."""
+
+    def optionxform(self, optionstr: str) -> str:
+        return optionstr.lower().replace("_", "-")
+
+
 def uv_index(pip_configuration: str) -> dict[str, str]:
     """Return uv's environment for the indexes that pip's configuration names: uv does not read it."""
-    parser = configparser.RawConfigParser()
+    parser = _PipConfiguration()
     try:
         parser.read_string(pip_configuration)
     except configparser.Error:

@@ -97,12 +97,19 @@ def probe(release: Release, env_as_environment: bool = False) -> dict[str, Any]:
 
 
 def link_away(path: Path, target: Path) -> None:
-    """Make a directory of the source a link to where its files may be written; what it held goes there, if new."""
+    """Make a directory of the source a link to where its files may be written; what it held goes there, if new.
+
+    What goes there belongs to whom the target belongs to: an app writes into directories that came with its source.
+    """
     if path.is_symlink():
         return
     if path.is_dir():
+        owner = target.stat()
         for item in path.iterdir():
-            if not (target / item.name).exists():
+            if not os.path.lexists(target / item.name):
+                # Given away here, where only root can put a link in the way.
+                for each in (item, *item.rglob("*")):
+                    os.chown(each, owner.st_uid, owner.st_gid, follow_symlinks=False)
                 shutil.move(str(item), target / item.name)
         shutil.rmtree(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -110,11 +117,16 @@ def link_away(path: Path, target: Path) -> None:
 
 
 def inside(release: Release, directory: str) -> Path | None:
-    """Return the path of a directory below the release's source, or None if it is not below it."""
+    """Return the path of a directory below the release's source, or None if it is not below it.
+
+    None too for the project itself and what it lies in: these are not for moving away and serving.
+    """
     if not directory:
         return None
-    path = Path(os.path.normpath(release.project.resolve() / directory))
-    return path if release.source.resolve() in path.parents else None
+    project = release.project.resolve()
+    path = Path(os.path.normpath(project / directory))
+    is_inside = release.source.resolve() in path.parents and path not in (project, *project.parents)
+    return path if is_inside else None
 
 
 def collect_static(release: Release, settings: dict[str, Any], env_as_environment: bool = False) -> None:
@@ -147,7 +159,7 @@ def collect_static(release: Release, settings: dict[str, Any], env_as_environmen
 def link_media(release: Release, settings: dict[str, Any]) -> None:
     """Let uploads into the source go to where they outlive the release."""
     root = inside(release, settings["media_root"])
-    if root and root != release.project.resolve():
+    if root:
         link_away(root, App(release.app).media)
 
 

@@ -24,7 +24,7 @@ class Tree:
     def read(self, path: str) -> str | None:
         """Return the text of a file, or None where there is none."""
         content = self.files.get(path)
-        return None if content is None else content.decode("utf-8", errors="replace")
+        return None if content is None else content.decode("utf-8-sig", errors="replace")
 
 
 def find_project(tree: Tree, directory: str = "") -> PurePosixPath:
@@ -64,9 +64,10 @@ def find_requirements(tree: Tree, project: PurePosixPath, file: str = "") -> Pur
         Problem: there is none.
     """
     if file:
-        if file not in tree.files:
-            raise Problem(f"{tree.name} has no {file}. Correct release_requirements_file.")
-        return PurePosixPath(file)
+        chosen = PurePosixPath(file)
+        if str(chosen) not in tree.files:
+            raise Problem(f"{tree.name} has no {chosen}. Correct release_requirements_file.")
+        return chosen
     for directory in (project, *project.parents):
         if str(directory / "requirements.txt") in tree.files:
             return directory / "requirements.txt"
@@ -133,8 +134,11 @@ def _wsgi_settings(text: str) -> list[str]:
     return [
         node.value.value
         for node in body
-        if isinstance(node, ast.Assign)
+        if isinstance(node, (ast.Assign, ast.AnnAssign))
         and isinstance(node.value, ast.Constant)
         and isinstance(node.value.value, str)
-        and any(isinstance(target, ast.Name) and target.id == "WSGI_APPLICATION" for target in node.targets)
+        and any(
+            isinstance(target, ast.Name) and target.id == "WSGI_APPLICATION"
+            for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
+        )
     ]

@@ -31,11 +31,14 @@ class Pin:
 def logical_lines(text: str) -> list[tuple[int, str]]:
     """Return pip's lines with their numbers: continued ones joined, comments cut off, empty ones left out."""
     lines, start, pending = [], 0, ""
-    for number, line in enumerate(text.splitlines(), start=1):
+    physical = text.splitlines()
+    for number, line in enumerate(physical, start=1):
         start = start if pending else number
-        pending += line
-        if pending.endswith("\\") and not pending.lstrip().startswith("#"):
-            pending = f"{pending[:-1]} "
+        # A line that is all comment ends what was continued, and is not continued itself.
+        is_comment = line.lstrip().startswith("#")
+        is_continued = line.endswith("\\") and not is_comment
+        pending += line.rstrip("\\") + " " if is_continued else line
+        if is_continued and number < len(physical):
             continue
         content = re.sub(r"(^|\s)#.*$", "", pending).strip()
         if content:
@@ -44,22 +47,28 @@ def logical_lines(text: str) -> list[tuple[int, str]]:
     return lines
 
 
-def read_pins(path: PurePosixPath, read: Callable[[str], str | None]) -> tuple[list[Pin], list[tuple[str, str]]]:
+def read_pins(
+    path: PurePosixPath, read: Callable[[str], str | None], place: str = "", above: Sequence[PurePosixPath] = ()
+) -> tuple[list[Pin], list[tuple[str, str]]]:
     """Read a requirements file and those that it names with -r.
 
     Args:
         path: the file, inside the project.
         read: returns the text of a file of the project, or None where there is none.
+        place: the line that names the file, if one does.
+        above: the files that are being read already.
 
     Returns:
         The pins, and path and text of every file read, in order.
 
     Raises:
-        Problem: a file is missing, or a line cannot be read.
+        Problem: a file is missing, or leads back to itself, or a line cannot be read.
     """
     text = read(str(path))
     if text is None:
-        raise Problem(f"The project has no {path}.")
+        raise Problem(f"{place}: the project has no {path}." if place else f"The project has no {path}.")
+    if path in above:
+        raise Problem(f"{place}: {path} is being read already. Take out one of the lines that name it.")
     pins: list[Pin] = []
     files = [(str(path), text)]
     for number, line in logical_lines(text):
@@ -67,11 +76,10 @@ def read_pins(path: PurePosixPath, read: Callable[[str], str | None]) -> tuple[l
         option = re.match(r"(-r|--requirement|-c|--constraint)[\s=]*(\S+)$", line)
         if option:
             other = PurePosixPath(*_normal(path.parent / option[2], place))
-            if str(other) not in [name for name, _ in files]:
-                more_pins, more_files = read_pins(other, read)
-                pins += more_pins if option[1] in ("-r", "--requirement") else []
-                files += more_files
-        elif re.match(r"(-e|--editable)\b", line):
+            more_pins, more_files = read_pins(other, read, place, (*above, path))
+            pins += more_pins if option[1] in ("-r", "--requirement") else []
+            files += more_files
+        elif re.match(r"-e|--editable\b", line):
             raise Problem(f"{place}: {line!r} is editable, and so not an exact version. Pin a version with ==.")
         elif not line.startswith("-"):
             pins.append(_pin(re.split(r"\s--", line)[0].strip(), place))
@@ -122,7 +130,7 @@ def problems(pins: Sequence[Pin], path: str, database: str) -> list[str]:
     found = [
         f"{pin.place}: {pin.text} is not pinned to one version. Put it into {TO_FREEZE} and freeze again, "
         f"so that name==version stands here"
-        for pin in pins
+        for pin in dict.fromkeys(pins)  # a file may have been read twice
         if not pin.name
     ]
     pinned = {pin.name: pin for pin in pins if pin.name}
@@ -136,7 +144,7 @@ def problems(pins: Sequence[Pin], path: str, database: str) -> list[str]:
     gunicorn = pinned.get("gunicorn")
     if gunicorn and gunicorn.version and gunicorn.version >= Version("26.1"):
         lacks("packaging", "gunicorn 26.1 and newer needs it with gevent; write gunicorn[gevent]")
-    if database.startswith(("postgres", "pgsql", "postgis")):
+    if database.startswith(("postgres", "psql", "pgsql", "postgis")):
         found += _postgresql_problems(pinned, path)
     elif database.startswith("mysql"):
         found += _mysql_problems(pinned, path)

@@ -120,9 +120,10 @@ def pack(parameters: dict[str, str]) -> dict[str, str]:
     tree = project.Tree(git.read_files(archive), source.name)
 
     directory = project.find_project(tree, parameters["project_directory"])
-    if str(directory / ".env") in tree.files:
+    dotenv = str(directory / ".env")
+    if dotenv in tree.files:
         raise Problem(
-            f"{tree.name} has {directory / '.env'} in git, where no secret may be. Type: git rm --cached .env"
+            f"{tree.name} has {dotenv} in git, where no secret may be. Type: git rm --cached {dotenv} && git commit"
         )
     wsgi = project.find_wsgi(tree, directory, parameters["wsgi"])
     file = project.find_requirements(tree, directory, parameters["requirements_file"])

@@ -74,7 +74,7 @@ def main() -> None:
         if strays:
             module.run_command(["systemctl", "stop", *strays], check_rc=True)
         for path in releases + virtualenvs:
-            shutil.rmtree(path)
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
     removed = [path.name for path in releases + virtualenvs]
     module.exit_json(changed=bool(removed or strays), removed=removed, ended=strays)
 

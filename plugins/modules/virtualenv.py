@@ -15,7 +15,7 @@ short_description: Make the virtualenv of an interpreter and a requirements file
 description:
   - The virtualenv is named by the hash of both, shared by all releases that have the same, and never changed again.
   - One that an interrupted run left half-made is never used, but made anew.
-  - uv installs where the host has it, pip otherwise. Both trust what the host trusts.
+  - uv installs where the host has it, pip otherwise or where it is told to. Both trust what the host trusts.
 author: The initech.django team
 options:
   app_name:
@@ -38,6 +38,11 @@ options:
     description: The hash of that file and of those that it names.
     type: str
     required: true
+  installer:
+    description: What fills it. Where V(uv) is not on the host, V(pip) serves.
+    type: str
+    choices: [uv, pip]
+    default: uv
 attributes:
   check_mode:
     support: full
@@ -69,6 +74,7 @@ def main() -> None:
             "python_version": {"type": "str", "required": True},
             "requirements": {"type": "path", "required": True},
             "requirements_sha256": {"type": "str", "required": True},
+            "installer": {"type": "str", "choices": ["uv", "pip"], "default": "uv"},
         },
         supports_check_mode=True,
     )
@@ -78,7 +84,8 @@ def main() -> None:
     changed = not (path / MARKER).exists()
     try:
         if changed and not module.check_mode:
-            create(path, options["python"], Path(options["requirements"]), module.get_bin_path("uv"))
+            uv = module.get_bin_path("uv") if options["installer"] == "uv" else None
+            create(path, options["python"], Path(options["requirements"]), uv)
         module.exit_json(changed=changed, path=str(path))
     except Problem as problem:
         module.fail_json(msg=str(problem))

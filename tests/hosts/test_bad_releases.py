@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from conftest import Demo
+from demo import Demo
 from load import Load
 
 EXAMPLE = "examples/slow_sql"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import time
 
-from conftest import Demo
+from demo import Demo
 from load import Load
 
 PAGE = "examples/slow_sql/pages/templates/pages/home.html"

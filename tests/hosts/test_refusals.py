@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import Demo
+from demo import Demo
 
 EXAMPLE = "examples/slow_sql"
 

@@ -1,0 +1,95 @@
+"""A clone of this checkout with its demo, as the tests see it."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.request import urlopen
+
+HOST = "demo-host"
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a playbook printed, and how it ended."""
+
+    code: int
+    output: str
+
+    @property
+    def changed(self) -> int:
+        """How many tasks changed something, on all hosts."""
+        return sum(int(number) for number in re.findall(r" changed=([0-9]+) ", self.output))
+
+    @property
+    def text(self) -> str:
+        """What was printed, with every run of blanks and line ends made one blank: messages are wrapped."""
+        return " ".join(self.output.split())
+
+
+@dataclass(frozen=True)
+class Demo:
+    """A clone of this checkout and its demo."""
+
+    path: Path
+    port: int
+    made: Result
+
+    def run(self, *command: str, **environment: str) -> Result:
+        """Run a command in the clone, without whatever virtualenv these tests run in."""
+        path = f"{self.path}/.venv/bin:{os.environ['PATH']}"
+        result = subprocess.run(
+            command,
+            cwd=self.path,
+            env={**os.environ, "PATH": path, **environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            text=True,
+            check=False,
+        )
+        return Result(result.returncode, result.stdout)
+
+    def checked(self, *command: str) -> str:
+        """Run a command in the clone that is to succeed, and return what it printed."""
+        result = self.run(*command)
+        if result.code != 0:
+            raise RuntimeError(result.output)
+        return result.output
+
+    def playbook(self, name: str, *arguments: str, limit: str = "demo") -> Result:
+        """Run one of the clone's playbooks."""
+        return self.run("ansible-playbook", f"{name}.yml", "-l", limit, *arguments)
+
+    def host(self, command: str) -> str:
+        """Run a shell command on the host as root, and return what it printed."""
+        return self.checked(sys.executable, "molecule/throwaway.py", "run", HOST, "--", "sh", "-c", command).strip()
+
+    def live(self) -> str:
+        """Return the id of the live release."""
+        return self.host("basename $(readlink /srv/slow-sql/current)")
+
+    def state(self) -> tuple[str, ...]:
+        """Return what a refused run must leave as it is: releases, what is live, its process, provisioned files."""
+        return (
+            self.host("ls /srv/slow-sql/releases /srv/slow-sql/virtualenvs"),
+            self.live(),
+            self.host("systemctl list-units --plain --no-legend 'slow-sql@*'"),
+            self.host("systemctl show --property MainPID 'slow-sql@*'"),
+            self.host("cat /etc/slow-sql/* /etc/systemd/system/slow-sql* /etc/nginx/conf.d/* | sha256sum"),
+            self.host("dpkg --get-selections | sha256sum"),
+        )
+
+    def get(self, path: str) -> str:
+        """Return what the site answers through nginx, from outside the host."""
+        with urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=30) as response:
+            return str(response.read().decode())
+
+    def commit(self, message: str) -> None:
+        """Commit everything in the clone."""
+        identity = ("-c", "user.name=test", "-c", "user.email=test@example.com")
+        self.checked("git", *identity, "commit", "--quiet", "--all", "--message", message)

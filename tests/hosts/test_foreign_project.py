@@ -1,0 +1,210 @@
+"""A project that knows nothing of this collection, .env or gevent is deployed by inventory variables alone.
+
+It lies beside the demo on the same host, as a second app: its own user, database, unit and site.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.request import Request, urlopen
+
+import pytest
+from demo import Demo
+
+SETTINGS = """
+import os
+from pathlib import Path
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+SECRET_KEY = os.environ["DJANGO_SECRET_KEY"]
+DEBUG = os.environ.get("DJANGO_DEBUG") == "1"
+ALLOWED_HOSTS = os.environ["DJANGO_ALLOWED_HOSTS"].split()
+SECURE_SSL_REDIRECT = True
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+ROOT_URLCONF = "shop.urls"
+WSGI_APPLICATION = "shop.wsgi.application"
+INSTALLED_APPS = ["django.contrib.contenttypes", "django.contrib.auth", "django.contrib.staticfiles", "shop"]
+DATABASES = {
+    "default": {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": "foreign",
+        "USER": "foreign",
+        "PASSWORD": os.environ["DB_PASSWORD"],
+        "HOST": "127.0.0.1",
+    }
+}
+STATIC_URL = "assets/"
+STATIC_ROOT = BASE_DIR / "collected"
+MEDIA_URL = "uploads/"
+MEDIA_ROOT = BASE_DIR / "uploads"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"},
+}
+"""
+URLS = """
+import os
+import threading
+import time
+
+from django.contrib.auth.models import User
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.db import connection
+from django.http import JsonResponse
+from django.templatetags.static import static
+from django.urls import path
+
+
+def wait():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_sleep(1)")
+    connection.close()
+
+
+def home(request):
+    threads = [threading.Thread(target=wait) for _ in range(10)]
+    started = time.monotonic()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    default_storage.delete("note.txt")
+    default_storage.save("note.txt", ContentFile(b"uploaded"))
+    return JsonResponse(
+        {
+            "seconds": time.monotonic() - started,
+            "users": User.objects.count(),
+            "static": static("shop/site.css"),
+            "settings": os.environ["DJANGO_SETTINGS_MODULE"],
+            "secure": request.is_secure(),
+        }
+    )
+
+
+urlpatterns = [path("", home)]
+"""
+MANAGE = """
+import os
+import sys
+
+if __name__ == "__main__":
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings.local")
+    from django.core.management import execute_from_command_line
+
+    execute_from_command_line(sys.argv)
+"""
+WSGI = """
+import os
+
+from django.core.wsgi import get_wsgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings.local")
+application = get_wsgi_application()
+"""
+# The password holds what shells, systemd, URLs and .env files trip over.
+PASSWORD = """a'b"c\\d e#f%g:h/i@j"""
+VARIABLES = {
+    "ansible_host": "demo-host",
+    "app_environment": "foreign",
+    "app_name": "foreign",
+    "app_env_as_environment": True,
+    "postgresql_database": "foreign",
+    "postgresql_user": "foreign",
+    "postgresql_password": PASSWORD,
+    "nginx_server_names": ["foreign.test"],
+    "nginx_static_url": "/assets/",
+    "nginx_media_url": "/uploads/",
+    "nginx_forwarded_proto": "https",
+    "release_requirements_file": "requirements/production.txt",
+    "release_env": {
+        "DJANGO_SETTINGS_MODULE": "shop.settings.production",
+        "DJANGO_SECRET_KEY": 'x"y\\z',
+        "DJANGO_ALLOWED_HOSTS": "foreign.test www.foreign.test",
+        "DB_PASSWORD": PASSWORD,
+    },
+}
+
+
+def make_project(path: Path, pins: list[str]) -> None:
+    """Make the repository: manage.py in a sub-directory, requirements in another."""
+    files = {
+        "README.md": "A shop.\n",
+        "requirements/base.txt": "\n".join(pins),
+        "requirements/production.txt": "-r base.txt\n",
+        "src/manage.py": MANAGE,
+        "src/shop/__init__.py": "",
+        "src/shop/urls.py": URLS,
+        "src/shop/wsgi.py": WSGI,
+        "src/shop/settings/__init__.py": "",
+        "src/shop/settings/base.py": SETTINGS.replace("parent.parent", "parent.parent.parent"),
+        "src/shop/settings/local.py": "from .base import *\n\nDEBUG = True\n",
+        "src/shop/settings/production.py": "from .base import *\n",
+        "src/shop/static/shop/site.css": "body { color: green; }\n",
+    }
+    for name, content in files.items():
+        (path / name).parent.mkdir(parents=True, exist_ok=True)
+        (path / name).write_text(content)
+    identity = ("-c", "user.name=test", "-c", "user.email=test@example.com")
+    for command in (["init", "--quiet"], ["add", "--all"], [*identity, "commit", "--quiet", "--message", "A shop"]):
+        subprocess.run(["git", *command], cwd=path, check=True)
+
+
+def get(demo: Demo, path: str) -> str:
+    """Return what the foreign site answers."""
+    request = Request(f"http://127.0.0.1:{demo.port}{path}", headers={"Host": "foreign.test"})
+    with urlopen(request, timeout=30) as response:
+        return str(response.read().decode())
+
+
+@pytest.fixture(scope="module")
+def arguments(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, ...]]:
+    """Return what to give to a playbook so that it works on the foreign project, and remove the app in the end."""
+    path = tmp_path_factory.mktemp("foreign")
+    example = (demo.path / "examples/slow_sql/requirements.txt").read_text().splitlines()
+    unused = ("PyMySQL", "django-environ", "requests")
+    make_project(path / "shop", [line for line in example if "==" in line and not line.startswith(unused)])
+    ssh = f"-F '{demo.path}/.throwaway/ssh_config'"
+    variables = {**VARIABLES, "release_repository": str(path / "shop"), "ansible_ssh_common_args": ssh}
+    inventory = {"foreign": {"hosts": {"foreign-host": None}, "vars": variables}}
+    (path / "hosts.yml").write_text(json.dumps(inventory))
+    yield ("-i", str(path / "hosts.yml"))
+    demo.host("systemctl stop 'foreign@*' && rm /etc/nginx/conf.d/foreign.conf && systemctl reload nginx")
+
+
+def test_it_is_deployed_and_the_demo_beside_it_goes_on(demo: Demo, arguments: tuple[str, ...]) -> None:
+    before = demo.live()
+    site = demo.playbook("site", *arguments, limit="foreign")
+    assert site.code == 0, site.output
+    answer = json.loads(get(demo, "/"))
+    assert answer["users"] == 0
+    assert answer["settings"] == "shop.settings.production"
+    assert answer["secure"] is True
+    assert demo.live() == before
+    assert demo.get("/healthz") == "ok\n"
+
+
+def test_its_workers_are_patched_though_it_does_nothing_for_that(demo: Demo) -> None:
+    assert json.loads(get(demo, "/"))["seconds"] < 3
+
+
+def test_its_static_and_uploaded_files_are_served_by_nginx(demo: Demo) -> None:
+    assert "color: green" in get(demo, json.loads(get(demo, "/"))["static"])
+    assert get(demo, "/uploads/note.txt") == "uploaded"
+
+
+def test_neither_app_can_read_the_secrets_of_the_other(demo: Demo) -> None:
+    for reader, owner in (("foreign", "slow-sql"), ("slow-sql", "foreign")):
+        path = f"/srv/{owner}/current/project/.env"
+        assert demo.host(f"runuser -u {reader} -- test -r {path} && echo readable || echo closed") == "closed"
+        sql = f"SELECT has_database_privilege('{reader.replace('-', '_')}', '{owner.replace('-', '_')}', 'CONNECT')"
+        assert demo.host(f'runuser -u postgres -- psql --tuples-only --no-align --command "{sql}"') == "f"
+
+
+def test_a_second_run_changes_nothing(demo: Demo, arguments: tuple[str, ...]) -> None:
+    again = demo.playbook("site", *arguments, limit="foreign")
+    assert (again.code, again.changed) == (0, 0), again.output
+    assert "already live" in again.text

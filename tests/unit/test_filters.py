@@ -1,0 +1,107 @@
+"""The filters check what they get, name themselves in errors, and are found by Ansible."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible.errors import AnsibleFilterError
+from ansible_collections.initech.django.plugins.filter.database_url import FilterModule as DatabaseUrl
+from ansible_collections.initech.django.plugins.filter.dotenv import FilterModule as Dotenv
+
+COLLECTIONS = Path(__file__).resolve().parents[2] / ".collections"
+
+dotenv = Dotenv().filters()["dotenv"]
+database_url = DatabaseUrl().filters()["database_url"]
+
+
+def template(directory: Path, text: str, **variables: Any) -> dict[str, Any]:
+    """Return what Ansible itself answers to a task that says a template."""
+    (directory / "variables.json").write_text(json.dumps(variables))
+    command = [sys.executable, "-m", "ansible", "adhoc", "localhost", "--connection=local", "--one-line"]
+    command += ["--extra-vars=@variables.json", "--module-name=ansible.builtin.debug"]
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")},
+        "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
+        "ANSIBLE_HOME": str(directory),
+        "ANSIBLE_LOCALHOST_WARNING": "false",
+    }
+    result = subprocess.run(
+        [*command, f"--args={json.dumps({'msg': text})}"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=directory,
+        env=environment,
+    )
+    answer: dict[str, Any] = json.loads(result.stdout.partition("=>")[2])
+    return answer
+
+
+def test_ansible_finds_the_filters_and_hands_on_what_an_inventory_holds(tmp_path: Path) -> None:
+    answer = template(
+        tmp_path,
+        "{{ env | combine({'URL': s | initech.django.database_url(user='u', name='n')}) | initech.django.dotenv }}",
+        env={"DEBUG": False, "NUMBER": 5, "SHARE": 0.5, "HOSTS": ["a", "b"], "TEXT": "a # b", "FROM": "{{ s }}"},
+        s="p@ss",
+    )
+    assert answer["msg"].splitlines() == [
+        "DEBUG=False",
+        "FROM=p@ss",
+        "HOSTS=a,b",
+        "NUMBER=5",
+        "SHARE=0.5",
+        "TEXT='\"a # b\"'",
+        "URL=postgres://u:p%40ss@127.0.0.1:5432/n",
+    ]
+
+
+def test_types_are_named_as_people_know_them(tmp_path: Path) -> None:
+    answer = template(tmp_path, "{{ env | initech.django.dotenv }}", env={"LOG": {"level": "S3cr3t"}})
+    assert "LOG: its value is a dict; write text, a number, true, false or a list" in answer["msg"]
+    answer = template(tmp_path, "{{ [5] | initech.django.dotenv }}")
+    assert answer["msg"].endswith("initech.django.dotenv takes a mapping, not a list")
+
+
+def test_a_mapping_becomes_an_env_file_in_either_way_of_quoting() -> None:
+    assert dotenv({"B": "a b", "DEBUG": True}) == "DEBUG=True\nB='\"a b\"'\n"
+    assert dotenv({"B": "a b", "DEBUG": True}, systemd=True) == 'DEBUG=True\nB="a b"\n'
+
+
+@pytest.mark.parametrize(
+    ("values", "name"), [(None, "NoneType"), ("A=S3cr3t", "str"), (["S3cr3t"], "list"), ([("A", "S3cr3t")], "list")]
+)
+def test_what_is_no_mapping_is_refused_by_its_type(values: Any, name: str) -> None:
+    with pytest.raises(AnsibleFilterError, match=rf"^initech\.django\.dotenv takes a mapping, not a {name}$"):
+        dotenv(values)
+
+
+def test_a_value_that_cannot_be_written_is_refused_without_showing_it() -> None:
+    with pytest.raises(AnsibleFilterError, match="A: its value holds a line break") as error:
+        dotenv({"A": "S3cr3t\n"})
+    assert "S3cr3t" not in str(error.value)
+    assert error.value.__suppress_context__
+
+
+def test_a_url_is_computed_from_all_that_is_known() -> None:
+    url = database_url("p@", user="u", name="n", host="db.example.com", port=3307, scheme="mysql")
+    assert url == "mysql://u:p%40@db.example.com:3307/n"
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        ({"user": "", "name": "n"}, r"^database_url: user must be text and not empty\.$"),
+        ({"user": "u"}, r"^database_url\(\) missing 1 required keyword-only argument: 'name'$"),
+        ({"user": "u", "name": "n", "pasword": "S3cr3t"}, r"^database_url\(\) got an unexpected keyword argument"),
+    ],
+)
+def test_a_wrong_part_of_a_url_is_refused_by_its_name(parts: dict[str, Any], message: str) -> None:
+    with pytest.raises(AnsibleFilterError, match=message) as error:
+        database_url("S3cr3t", **parts)
+    assert "S3cr3t" not in str(error.value)

@@ -1,0 +1,189 @@
+"""Everything that is wrong with an inventory is found at once, and no line of it shows a value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from ansible_collections.initech.django.plugins.module_utils.inputs import (
+    advice,
+    leaf_problem,
+    leaves,
+    problems,
+    require_one_environment,
+    where,
+)
+from ansible_collections.initech.django.plugins.module_utils.problem import Problem
+from hypothesis import given
+from hypothesis import strategies as st
+
+VAULT = "inventories/prod/group_vars/prod/vault.yml"
+RELEASE = "inventories/prod/group_vars/prod/release.yml"
+SPECS: Mapping[str, Mapping[str, Any]] = {
+    "app_name": {"type": "str", "required": True, "description": "The name of the app."},
+    "release_env": {"type": "dict", "required": True, "description": ["What .env holds.", "Secrets too."]},
+    "release_keep": {"type": "int", "description": "How many stay."},
+}
+GOOD = {"app_name": "shop", "release_env": {"SECRET_KEY": "{{ vault_secret_key }}", "DEBUG": False}}
+VALUES = {"{{ vault_secret_key }}": "S3cr3t", "{{ vault_empty }}": "", "{{ vault_fill }}": "FILL IN: fifty letters"}
+
+
+def templated(value: Any) -> Any:
+    """Evaluate an expression as Ansible would, of those that these tests know."""
+    if isinstance(value, str) and "{{" in value:
+        if value not in VALUES:
+            raise Problem(f"Error while resolving value: {value.strip('{ }')!r} is undefined")
+        return VALUES[value]
+    return value
+
+
+def found(raw: Mapping[str, Any], host: str = "web-1.example.org") -> list[str]:
+    """Return what is wrong with the variables of a host of prod."""
+    return problems(host, "prod", raw, SPECS, templated)
+
+
+def test_hosts_of_one_environment_are_one_run() -> None:
+    assert require_one_environment({"a": "prod", "b": "prod"}) == "prod"
+
+
+def test_hosts_of_two_environments_are_refused_with_what_to_type() -> None:
+    with pytest.raises(Problem) as problem:
+        require_one_environment({"web-1": "staging", "db": "prod", "web-2": "staging"})
+    assert str(problem.value).splitlines() == [
+        "This run would touch hosts of 2 environments, and one run touches exactly one:",
+        "  prod: db",
+        "  staging: web-1, web-2",
+        "Type -l prod or -l staging",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [
+        ("app_name", "app"),
+        ("release_env.SECRET_KEY", "release"),
+        ("release_env.HOSTS[0]", "release"),
+        ("vault_secret_key", "vault"),
+        ("nginx_server_names:", "nginx"),
+    ],
+)
+def test_a_variable_belongs_in_the_file_of_its_role(name: str, file: str) -> None:
+    assert where("prod", name) == f"inventories/prod/group_vars/prod/{file}.yml"
+
+
+def test_leaves_are_named_by_their_path() -> None:
+    value = {"A": 1, "B": ["x", {"C": None}], "D": [], "E": {}, "F": b"x"}
+    assert list(leaves("v", value)) == [("v.A", 1), ("v.B[0]", "x"), ("v.B[1].C", None), ("v.F", b"x")]
+    assert list(leaves("v", "text")) == [("v", "text")]
+
+
+def test_a_complete_inventory_has_no_problem() -> None:
+    assert found(GOOD) == []
+
+
+def test_what_is_required_and_not_set_is_named_with_its_file_and_meaning() -> None:
+    assert found({}) == [
+        "inventories/prod/group_vars/prod/app.yml: app_name is not set: The name of the app.",
+        f"{RELEASE}: release_env is not set: What .env holds. Secrets too.",
+    ]
+
+
+@pytest.mark.parametrize("value", ["", None])
+def test_what_is_required_and_empty_is_named(value: Any) -> None:
+    assert f"{RELEASE}: release_env is empty" in found({**GOOD, "release_env": value})
+    assert f"{RELEASE}: release_env.OPTIONAL is empty" in found({**GOOD, "release_env": {"OPTIONAL": value}})
+
+
+@pytest.mark.parametrize("value", [0, False, "0"])
+def test_zero_and_false_are_not_empty(value: Any) -> None:
+    assert found({**GOOD, "release_env": {"DEBUG": value}, "release_keep": value}) == []
+
+
+@pytest.mark.parametrize(
+    ("raw", "problem"),
+    [
+        ("FILL IN: the URL of the repository", "release_keep is not filled in: the URL of the repository"),
+        ("  FILL IN  ", "release_keep is not filled in: see the README of its role"),
+        ("{{ vault_fill }}", "release_keep is not filled in: fifty letters"),
+        ("do not FILL IN", None),
+    ],
+)
+def test_what_is_still_to_fill_in_is_named_with_what_to_fill_in(raw: str, problem: str | None) -> None:
+    assert leaf_problem("release_keep", raw, templated) == problem
+
+
+def test_a_secret_that_the_vault_lacks_is_named_once_with_the_vaults_file() -> None:
+    env = {"SECRET_KEY": "{{ vault_lost }}", "TOKENS": ["{{ vault_lost }}"]}
+    assert found({**GOOD, "release_env": env}) == [f"{VAULT}: vault_lost is not set"]
+
+
+def test_a_variable_that_does_not_exist_is_named_with_where_it_is_used() -> None:
+    assert found({**GOOD, "release_env": {"A": "{{ gone }}"}}) == [
+        f"{RELEASE}: release_env.A: Error while resolving value: 'gone' is undefined"
+    ]
+
+
+@pytest.mark.parametrize("key", ["SECRET_KEY", "DATABASE_URL"])
+def test_a_secret_of_every_project_that_is_empty_is_named(key: str) -> None:
+    assert found({**GOOD, "release_env": {key: "{{ vault_empty }}"}}) == [f"{RELEASE}: release_env.{key} is empty"]
+
+
+def test_every_variable_of_the_vault_must_have_a_value() -> None:
+    raw = {**GOOD, "vault_a": " ", "vault_b": "FILL IN: fifty letters", "vault_c": "S3cr3t"}
+    assert found(raw) == [f"{VAULT}: vault_a is empty", f"{VAULT}: vault_b is not filled in: fifty letters"]
+
+
+def test_variables_that_no_role_knows_are_left_alone() -> None:
+    assert found({**GOOD, "my_own": "FILL IN", "ansible_host": ""}) == []
+
+
+@pytest.mark.parametrize("name", ["shop", "s", "shop-2", "a" * 25])
+def test_a_name_that_systemd_and_the_file_system_accept_is_accepted(name: str) -> None:
+    assert leaf_problem("app_name", name, templated) is None
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Shop", "2shop", "-shop", "my_shop", "my shop", "../shop", "shop@1", "a" * 26, "ä", "shop\n", " shop", 5, None],
+)
+def test_a_name_that_would_break_a_path_or_a_unit_is_refused(name: Any) -> None:
+    problem = leaf_problem("app_name", name, templated)
+    assert problem == f"app_name is {str(name)!r}; use a-z, 0-9 and -, a letter first, at most 25"
+
+
+def test_an_example_host_is_named_with_the_file_to_write_ones_own_into() -> None:
+    assert found(GOOD, "shop.example.com") == [
+        "inventories/prod/hosts.yml: shop.example.com is an example; write your server's name there"
+    ]
+
+
+def test_everything_is_found_at_once() -> None:
+    raw = {"app_name": "X", "release_env": {"SECRET_KEY": ""}, "vault_x": ""}
+    assert [line.partition(": ")[2].split()[0] for line in found(raw, "a.example.com")] == [
+        "a.example.com",
+        "app_name",
+        "release_env.SECRET_KEY",
+        "vault_x",
+    ]
+
+
+@given(secret=st.text("abcXYZ$'\"\\#, \n", min_size=1))
+def test_no_problem_shows_a_secret(secret: str) -> None:
+    secret = f"<{secret}>"
+    raw = {
+        "app_name": "",
+        "release_env": {"SECRET_KEY": secret, "B": ["{{ vault_lost }}", secret]},
+        "vault_a": secret,
+        "vault_b": "",
+    }
+    lines = found(raw)
+    assert len(lines) == 3
+    assert not any(secret in line for line in lines)
+
+
+def test_where_a_secret_is_lacking_it_is_said_how_to_make_the_vault() -> None:
+    assert advice("prod", [f"{VAULT}: vault_a is not set"]) == (
+        f"\nSecrets: ansible-vault create --encrypt-vault-id prod {VAULT}   (edit, where it is there)"
+    )
+    assert advice("prod", [f"{RELEASE}: release_env is not set"]) == ""

@@ -1,0 +1,184 @@
+"""What is decided around manage.py, without running one."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from ansible_collections.initech.django.plugins.module_utils.dotenv import render
+from ansible_collections.initech.django.plugins.module_utils.layout import App, Release
+from ansible_collections.initech.django.plugins.module_utils.manage import (
+    collect_static,
+    environment,
+    health_host,
+    inside,
+    link_away,
+    link_media,
+)
+
+ID = "20261124T101500Z-1a2b3c4d"
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> App:
+    """Return an app below a directory of its own: its name is absolute, so /srv is left."""
+    made = App(str(tmp_path / "app"))
+    made.media.mkdir(parents=True)
+    return made
+
+
+@pytest.fixture
+def release(app: App) -> Release:
+    """Return a release whose project is a directory of its source."""
+    made = app.release(ID)
+    (made.source / "src" / "shop").mkdir(parents=True)
+    made.project.symlink_to(Path("source", "src"))
+    return made
+
+
+def files(directory: Path) -> dict[str, str]:
+    """Return the files below a directory, not through links, and what they hold."""
+    return {
+        str(path.relative_to(directory)): path.read_text()
+        for path in directory.rglob("*")
+        if path.is_file() and not path.is_symlink()
+    }
+
+
+def fill(directory: Path, **contents: str) -> None:
+    """Write files; two underscores in a name stand for a slash."""
+    for name, content in contents.items():
+        path = directory / name.replace("__", "/")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+
+
+@pytest.mark.parametrize(
+    ("allowed_hosts", "host"),
+    [
+        (["shop.example.com", "www.example.com"], "shop.example.com"),
+        ([".example.com"], "www.example.com"),
+        (["*", "shop.example.com"], "shop.example.com"),
+        (["[::1]"], "[::1]"),
+        (["*"], "localhost"),
+        ([], "localhost"),
+    ],
+)
+def test_a_release_is_asked_for_a_host_that_it_accepts(allowed_hosts: list[str], host: str) -> None:
+    assert health_host(allowed_hosts) == host
+
+
+def test_manage_py_gets_the_environment_of_the_unit_and_nothing_of_ours(
+    release: Release, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANOTHER_SECRET", "S3cr3t")
+    assert environment(release, env_as_environment=False) == {
+        "PATH": f"{release.virtualenv}/bin:{os.defpath}",
+        "HOME": str(App(release.app).home),
+        "LANG": "C.UTF-8",
+        "RELEASE": ID,
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+
+
+@pytest.mark.parametrize("systemd", [True, False])
+def test_a_project_that_reads_the_environment_finds_its_env_file_there(release: Release, systemd: bool) -> None:
+    values = {"SECRET_KEY": 'it\'s "#1" \\n $x', "LIST": "a,b", "EMPTY": "", "RELEASE": "other", "PATH": "/"}
+    (release.project / ".env").write_text(render(values, systemd), encoding="utf-8")
+    found = environment(release, env_as_environment=True)
+    assert {key: found[key] for key in ("SECRET_KEY", "LIST", "EMPTY")} == {
+        key: values[key] for key in ("SECRET_KEY", "LIST", "EMPTY")
+    }
+    assert found["RELEASE"] == ID
+    assert found["PATH"].startswith(str(release.virtualenv))
+
+
+def test_a_directory_below_the_source_is_found_however_it_is_written(release: Release) -> None:
+    source = release.source
+    for directory in ("static", "./static/", "shop/../static", str(source / "src" / "static")):
+        assert inside(release, directory) == source / "src" / "static"
+    assert inside(release, "../static") == source / "static"
+
+
+@pytest.mark.parametrize("directory", ["", "/var/www/static", "../../static", "../../../source-static", "/", "../.."])
+def test_a_directory_that_is_not_below_the_source_is_left_alone(release: Release, directory: str) -> None:
+    assert inside(release, directory) is None
+
+
+@pytest.mark.parametrize("directory", [".", "..", "shop/../.."])
+def test_the_project_itself_and_what_it_lies_in_are_never_moved_away(
+    app: App, release: Release, directory: str
+) -> None:
+    release.project.unlink()
+    release.project.symlink_to(Path("source", "src", "shop"))
+    fill(release.project, manage="")
+    assert inside(release, directory) is None
+    link_media(release, {"media_root": directory})
+    assert (release.source / "src" / "shop" / "manage").is_file()
+    assert files(app.media) == {}
+
+
+def test_what_a_directory_held_goes_where_it_now_leads_to(tmp_path: Path) -> None:
+    path, target = tmp_path / "a" / "media", tmp_path / "media"
+    target.mkdir()
+    fill(path, logo="logo", avatars__me="me")
+    link_away(path, target)
+    assert path.readlink() == target
+    assert files(target) == {"logo": "logo", "avatars/me": "me"}
+
+
+def test_what_was_uploaded_before_stays_as_it_is(tmp_path: Path) -> None:
+    path, target = tmp_path / "a" / "media", tmp_path / "media"
+    fill(target, logo="uploaded", avatars__me="uploaded")
+    (target / "gone").symlink_to("nowhere")
+    fill(path, logo="new", new="new", gone="new")
+    link_away(path, target)
+    assert files(target) == {"logo": "uploaded", "avatars/me": "uploaded", "new": "new"}
+    assert (target / "gone").is_symlink()
+
+
+def test_what_is_moved_belongs_to_whom_the_directory_belongs_to(tmp_path: Path) -> None:
+    path, target = tmp_path / "a" / "media", tmp_path / "media"
+    target.mkdir()
+    owner = 65534 if os.geteuid() == 0 else os.geteuid()
+    os.chown(target, owner, -1)
+    fill(path, avatars__me="me")
+    fill(tmp_path, outside="")
+    (path / "link").symlink_to(tmp_path / "outside")
+    link_away(path, target)
+    assert {each.lstat().st_uid for each in target.rglob("*")} == {owner}
+    assert len(list(target.rglob("*"))) == 3
+    assert (tmp_path / "outside").stat().st_uid == os.geteuid()
+
+
+def test_a_directory_that_is_not_there_yet_becomes_a_link_all_the_same(tmp_path: Path) -> None:
+    target = tmp_path / "media"
+    link_away(tmp_path / "a" / "b" / "media", target)
+    assert (tmp_path / "a" / "b" / "media").readlink() == target
+
+
+def test_what_is_a_link_already_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "media").symlink_to("elsewhere")
+    link_away(tmp_path / "media", tmp_path / "target")
+    assert (tmp_path / "media").readlink() == Path("elsewhere")
+
+
+def test_uploads_into_the_source_go_where_they_outlive_the_release(app: App, release: Release) -> None:
+    link_media(release, {"media_root": str(release.source / "src" / "media")})
+    fill(release.project / "media", photo="photo")
+    assert files(app.media) == {"photo": "photo"}
+
+
+@pytest.mark.parametrize("media_root", ["", "/var/lib/elsewhere"])
+def test_uploads_to_anywhere_else_are_left_alone(release: Release, media_root: str) -> None:
+    before = list(release.source.rglob("*"))
+    link_media(release, {"media_root": media_root})
+    assert list(release.source.rglob("*")) == before
+
+
+def test_a_project_without_static_files_gets_an_empty_directory_for_them(release: Release) -> None:
+    fill(release.static, of="an interrupted run")
+    collect_static(release, {"has_static": False, "static_root": ""})
+    assert list(release.static.iterdir()) == []
+    assert release.static.stat().st_mode & 0o777 == 0o755

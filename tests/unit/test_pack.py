@@ -1,0 +1,257 @@
+"""The module `pack` against real repositories: what it makes of a good project, and how it refuses any other."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+from ansible_collections.initech.django.plugins.module_utils.git import read_files
+from ansible_collections.initech.django.plugins.module_utils.layout import RELEASE_ID
+from ansible_collections.initech.django.plugins.module_utils.problem import Problem
+from ansible_collections.initech.django.plugins.modules.pack import pack
+
+Git = Callable[..., str]
+Commit = Callable[[Path, Mapping[str, str]], str]
+
+PINS = ["Django==5.2.19", "gevent==26.9.0", "gunicorn==27.0.1", "packaging==26.3"]
+REQUIREMENTS = "\n".join([*PINS, ""])
+PROJECT = {
+    "manage.py": "",
+    "requirements.txt": REQUIREMENTS,
+    "shop/__init__.py": "",
+    "shop/settings.py": "WSGI_APPLICATION = 'shop.wsgi.application'\n",
+    "shop/wsgi.py": "",
+}
+
+
+def without(*paths: str, **changes: str) -> dict[str, str]:
+    """Return the files of the project without some of them, and with a settings.py or requirements.txt changed."""
+    files = {path: content for path, content in PROJECT.items() if path not in paths}
+    places = {"settings": "shop/settings.py", "requirements": "requirements.txt"}
+    return {**files, **{places[name]: content for name, content in changes.items()}}
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """Return where the project's repository may be made."""
+    return tmp_path / "shop"
+
+
+@pytest.fixture
+def packed(repository: Path, tmp_path: Path) -> Callable[..., dict[str, str]]:
+    """Return a function that packs the project, all of it and its branch main unless told otherwise."""
+    options = ("subdirectory", "project_directory", "requirements_file", "wsgi", "database")
+
+    def run(**given: str) -> dict[str, str]:
+        defaults = {"repository": str(repository), "version": "main", "cache": str(tmp_path / "cache")}
+        return pack({**dict.fromkeys(options, ""), **defaults, **given})
+
+    return run
+
+
+@pytest.fixture
+def refusal(repository: Path, packed: Callable[..., dict[str, str]], commit: Commit) -> Callable[..., str]:
+    """Return a function that says why a project is refused."""
+
+    def run(files: Mapping[str, str], **given: str) -> str:
+        commit(repository, files)
+        with pytest.raises(Problem) as problem:
+            packed(**given)
+        return str(problem.value)
+
+    return run
+
+
+Packed = Callable[..., dict[str, str]]
+Refusal = Callable[..., str]
+
+
+def test_a_good_project_is_packed_with_all_that_the_hosts_need_to_know(
+    repository: Path, packed: Packed, git: Git, commit: Commit
+) -> None:
+    first = commit(repository, PROJECT)
+    result = packed()
+    assert RELEASE_ID.fullmatch(result.pop("release"))
+    assert re.fullmatch("[0-9a-f]{64}", result.pop("requirements_sha256"))
+    assert read_files(Path(result.pop("archive"))) == {path: text.encode() for path, text in PROJECT.items()}
+    assert result == {
+        "version": "main",
+        "commit": first,
+        "tree": git(repository, "rev-parse", "HEAD^{tree}"),
+        "project": ".",
+        "requirements": "requirements.txt",
+        "wsgi": "shop.wsgi:application",
+    }
+
+
+def test_a_branch_a_tag_and_a_commit_are_packed_as_what_they_mean(
+    repository: Path, packed: Packed, git: Git, commit: Commit
+) -> None:
+    first = commit(repository, PROJECT)
+    git(repository, "tag", "--annotate", "--message=x", "v1")
+    second = commit(repository, {"new": ""})
+    for version, meaning in {"main": second, "v1": first, first: first, first[:10]: first}.items():
+        result = packed(version=version)
+        assert (result["version"], result["commit"]) == (version, meaning)
+        assert result["release"].endswith(f"Z-{meaning[:8]}")
+        assert ("new" in read_files(Path(result["archive"]))) == (meaning == second)
+
+
+def test_a_remote_repository_is_packed_like_a_local_one(repository: Path, packed: Packed, commit: Commit) -> None:
+    commit(repository, PROJECT)
+    local, remote = packed(), packed(repository=f"file://{repository}")
+    assert {**local, "release": ""} == {**remote, "release": ""}
+
+
+def test_a_subdirectory_is_packed_as_a_project_of_its_own(repository: Path, packed: Packed, commit: Commit) -> None:
+    commit(repository, {f"apps/shop/{path}": text for path, text in PROJECT.items()} | {"manage.py": ""})
+    result = packed(subdirectory="apps/shop")
+    assert (result["project"], result["requirements"]) == (".", "requirements.txt")
+    assert read_files(Path(result["archive"])).keys() == PROJECT.keys()
+
+
+def test_a_project_may_lie_below_its_requirements(repository: Path, packed: Packed, commit: Commit) -> None:
+    files = {f"src/{path}": text for path, text in without("requirements.txt").items()}
+    commit(repository, {**files, "requirements.txt": REQUIREMENTS})
+    result = packed()
+    assert (result["project"], result["requirements"]) == ("src", "requirements.txt")
+    assert result["wsgi"] == "shop.wsgi:application"
+
+
+def test_what_the_user_names_wins_over_what_is_found(repository: Path, packed: Packed, commit: Commit) -> None:
+    other = {"api/manage.py": "", "api/core/app.py": "", "api/prod.txt": REQUIREMENTS}
+    commit(repository, {**PROJECT, **other})
+    result = packed(project_directory="api", requirements_file="api/prod.txt", wsgi="core.app:app")
+    assert (result["project"], result["requirements"], result["wsgi"]) == ("api", "api/prod.txt", "core.app:app")
+
+
+def test_the_settings_may_be_a_package(repository: Path, packed: Packed, commit: Commit) -> None:
+    settings = {
+        "shop/settings/__init__.py": "",
+        "shop/settings/base.py": "WSGI_APPLICATION = 'shop.server.app'\n",
+        "shop/settings/prod.py": "from .base import *\n",
+        "shop/server.py": "",
+    }
+    commit(repository, {**without("shop/settings.py"), **settings})
+    assert packed()["wsgi"] == "shop.server:app"
+
+
+def test_the_hash_of_the_requirements_follows_them_and_all_that_they_name(
+    repository: Path, packed: Packed, commit: Commit
+) -> None:
+    def sha256(**files: str) -> str:
+        commit(repository, {**PROJECT, **{f"{name}.txt": text for name, text in files.items()}})
+        return packed()["requirements_sha256"]
+
+    base = f"-r base.txt\n{REQUIREMENTS}"
+    hashes = [
+        sha256(),
+        sha256(requirements=f"{REQUIREMENTS}# new\n"),
+        sha256(requirements=base, base="a==1\n"),
+        sha256(requirements=base, base="a==2\n"),
+    ]
+    assert len(set(hashes)) == len(hashes)
+    commit(repository, {"unrelated": "x", **PROJECT})
+    assert packed()["requirements_sha256"] == hashes[0]
+
+
+def test_an_env_file_in_git_is_refused_with_what_to_type(refusal: Refusal, repository: Path) -> None:
+    assert refusal({**PROJECT, ".env": "SECRET_KEY=S3cr3t\n"}) == (
+        f"{repository} at main has .env in git, where no secret may be. Type: git rm --cached .env && git commit"
+    )
+    files = {f"src/{path}": text for path, text in PROJECT.items()}
+    message = refusal({**files, "src/.env": "SECRET_KEY=S3cr3t\n"}, project_directory="src")
+    assert message.endswith("has src/.env in git, where no secret may be. Type: git rm --cached src/.env && git commit")
+
+
+def test_a_template_of_the_env_file_is_welcome(repository: Path, packed: Packed, commit: Commit) -> None:
+    commit(repository, {**PROJECT, ".env.template": "SECRET_KEY=\n"})
+    assert packed()["project"] == "."
+
+
+@pytest.mark.parametrize(
+    ("files", "given", "message"),
+    [
+        (without("manage.py"), {}, "has no manage.py. Set release_subdirectory to"),
+        (PROJECT, {"project_directory": "src"}, "has no src/manage.py. Correct release_project_directory."),
+        (without("shop/wsgi.py", settings=""), {}, "have no WSGI_APPLICATION, and it has no wsgi.py. Add one, or"),
+        (without("shop/wsgi.py"), {}, "WSGI_APPLICATION in shop/settings.py is 'shop.wsgi.application', and "),
+        (
+            {**without(settings=""), "api/wsgi.py": ""},
+            {},
+            "have no WSGI_APPLICATION, and it has several: api.wsgi, shop.wsgi. Add one, or set release_wsgi",
+        ),
+        (
+            {**PROJECT, "api/settings.py": "WSGI_APPLICATION = 'api.wsgi.application'\n"},
+            {},
+            "The settings name several WSGI applications: api.wsgi.application (api/settings.py), shop.wsgi.",
+        ),
+        (PROJECT, {"wsgi": "api.wsgi:app"}, "release_wsgi is 'api.wsgi:app', and "),
+        (without("requirements.txt"), {}, "has no requirements.txt. Make it from requirements_to_freeze.txt: "),
+        (PROJECT, {"requirements_file": "prod.txt"}, "has no prod.txt. Correct release_requirements_file."),
+        (without(requirements="-e .\n"), {}, "requirements.txt, line 1: '-e .' is editable"),
+        (PROJECT, {"version": "v9"}, "has no version 'v9'. Its branches: main. Name a branch"),
+        (PROJECT, {"subdirectory": "src"}, "has no directory 'src' at main. Correct release_subdirectory."),
+    ],
+)
+def test_a_project_that_could_not_run_is_refused_with_what_to_do(
+    files: dict[str, str], given: dict[str, str], message: str, refusal: Refusal
+) -> None:
+    assert message in refusal(files, **given)
+
+
+@pytest.mark.parametrize(
+    ("pins", "database", "problems"),
+    [
+        (["Django", *PINS[1:]], "", ["requirements.txt, line 1: Django is not pinned to one version."]),
+        ([PINS[0], PINS[2], PINS[3]], "", ["requirements.txt lacks gevent:"]),
+        (PINS[:2], "", ["requirements.txt lacks gunicorn:"]),
+        (PINS[:3], "", ["requirements.txt lacks packaging:"]),
+        (PINS, "postgres", ["requirements.txt lacks a driver for PostgreSQL:"]),
+        ([*PINS, "psycopg2==2.9.13"], "postgres", ["requirements.txt lacks psycogreen:"]),
+        ([*PINS, "mysqlclient==2.2.7"], "mysql", ["requirements.txt, line 5: mysqlclient waits in C"]),
+        (
+            ["Django"],
+            "mysql",
+            [
+                "requirements.txt, line 1: Django is not pinned",
+                "requirements.txt lacks gunicorn:",
+                "requirements.txt lacks gevent:",
+                "requirements.txt lacks PyMySQL:",
+            ],
+        ),
+    ],
+)
+def test_all_that_is_wrong_with_the_requirements_is_told_at_once(
+    pins: list[str], database: str, problems: list[str], refusal: Refusal, repository: Path
+) -> None:
+    first, *lines = refusal(without(requirements="\n".join(pins)), database=database).splitlines()
+    assert first == f"{repository} at main cannot be deployed:"
+    assert len(lines) == len(problems)
+    assert all(line.startswith(f"  {problem}") for line, problem in zip(lines, problems, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("database", "driver"),
+    [
+        ("postgres", ["psycopg==3.3.9"]),
+        ("postgres", ["psycopg2==2.9.13", "psycogreen==1.0.2"]),
+        ("mysql", ["PyMySQL==1.2.4"]),
+        ("sqlite", []),
+    ],
+)
+def test_a_project_with_a_driver_that_does_not_block_is_packed(
+    database: str, driver: list[str], repository: Path, packed: Packed, commit: Commit
+) -> None:
+    commit(repository, without(requirements="\n".join([*PINS, *driver])))
+    assert packed(database=database)["requirements"] == "requirements.txt"
+
+
+def test_a_refused_project_is_packed_once_it_is_mended(
+    refusal: Refusal, repository: Path, packed: Packed, commit: Commit
+) -> None:
+    assert "lacks gevent" in refusal(without(requirements="gunicorn==23.0.0\n"))
+    commit(repository, PROJECT)
+    assert packed()["wsgi"] == "shop.wsgi:application"

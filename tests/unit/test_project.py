@@ -1,0 +1,190 @@
+"""Ways are found in Django projects of every shape."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+
+import pytest
+from ansible_collections.initech.django.plugins.module_utils.problem import Problem
+from ansible_collections.initech.django.plugins.module_utils.project import (
+    Tree,
+    find_project,
+    find_requirements,
+    find_wsgi,
+)
+
+ROOT = PurePosixPath()
+SETTING = "WSGI_APPLICATION = 'shop.wsgi.application'\n"
+
+
+def tree(*paths: str, **contents: str) -> Tree:
+    """Return a tree of empty files and of files with content; two underscores in a name stand for a slash."""
+    files = dict.fromkeys(paths, b"")
+    return Tree(
+        {**files, **{f"{name.replace('__', '/')}.py": text.encode() for name, text in contents.items()}}, "shop"
+    )
+
+
+def test_a_file_is_read_as_text_whatever_bytes_it_holds() -> None:
+    files = {"a": "ü".encode(), "b": b"\xff", "c": "\ufeffü".encode()}
+    assert [Tree(files, "shop").read(path) for path in "abcd"] == ["ü", "\ufffd", "ü", None]
+
+
+@pytest.mark.parametrize(
+    ("paths", "expected"),
+    [
+        (["manage.py"], "."),
+        (["src/manage.py"], "src"),
+        (["src/shop/manage.py"], "src/shop"),
+        (["src/manage.py", "src/vendor/manage.py", "old/shop/manage.py"], "src"),
+        (["src/manage.py", "manage.py"], "."),
+        (["manage.py", "my_manage.py", "src/manage.pyc"], "."),
+    ],
+)
+def test_the_project_is_where_manage_py_is_nearest_to_the_root(paths: list[str], expected: str) -> None:
+    assert str(find_project(tree(*paths))) == expected
+
+
+@pytest.mark.parametrize("paths", [[], ["shop/wsgi.py"], ["a/b/c/manage.py"], ["manage.py/x"]])
+def test_a_tree_without_manage_py_is_refused_with_what_to_set(paths: list[str]) -> None:
+    with pytest.raises(Problem, match=r"^shop has no manage\.py\. Set release_subdirectory to "):
+        find_project(tree(*paths))
+
+
+def test_two_as_near_are_refused_with_both_of_them() -> None:
+    with pytest.raises(Problem, match=r"^shop has manage\.py in api, web\. Set release_project_directory to "):
+        find_project(tree("web/manage.py", "api/manage.py"))
+
+
+@pytest.mark.parametrize("directory", ["api", "api/", "./api"])
+def test_the_directory_that_the_user_names_wins(directory: str) -> None:
+    assert str(find_project(tree("manage.py", "api/manage.py"), directory)) == "api"
+
+
+@pytest.mark.parametrize("directory", ["web", "/api", "../api"])
+def test_a_directory_without_manage_py_is_refused_even_if_named(directory: str) -> None:
+    with pytest.raises(Problem, match=r"^shop has no .*manage\.py\. Correct release_project_directory\.$"):
+        find_project(tree("api/manage.py"), directory)
+
+
+@pytest.mark.parametrize(
+    ("paths", "project", "expected"),
+    [
+        (["requirements.txt"], ".", "requirements.txt"),
+        (["requirements.txt"], "src/shop", "requirements.txt"),
+        (["requirements.txt", "src/requirements.txt"], "src/shop", "src/requirements.txt"),
+        (["requirements.txt", "src/shop/requirements.txt"], "src/shop", "src/shop/requirements.txt"),
+    ],
+)
+def test_the_requirements_are_beside_manage_py_or_above_it(paths: list[str], project: str, expected: str) -> None:
+    assert str(find_requirements(tree(*paths), PurePosixPath(project))) == expected
+
+
+def test_requirements_beside_the_project_or_below_it_are_not_its_own() -> None:
+    with pytest.raises(Problem, match=r"^shop has no requirements\.txt\. Make it from requirements_to_freeze\.txt: "):
+        find_requirements(tree("other/requirements.txt", "src/docs/requirements.txt"), PurePosixPath("src"))
+
+
+def test_the_requirements_that_the_user_names_win() -> None:
+    paths = tree("requirements.txt", "requirements/prod.txt")
+    for file in ("requirements/prod.txt", "./requirements/prod.txt"):
+        assert str(find_requirements(paths, ROOT, file)) == "requirements/prod.txt"
+    with pytest.raises(Problem, match=r"^shop has no requirements/dev\.txt\. Correct release_requirements_file\.$"):
+        find_requirements(paths, ROOT, "requirements/dev.txt")
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        SETTING,
+        "from a import *\nDEBUG = WSGI_APPLICATION = 'shop.wsgi.application'\n",
+        "WSGI_APPLICATION: str = 'shop.wsgi.application'\n",
+        f"\ufeff{SETTING}",
+        f"# coding: latin-1\n{SETTING}",
+        f"{SETTING}{SETTING}",
+    ],
+)
+@pytest.mark.parametrize("path", ["shop__settings", "shop__settings__base", "conf__deep__prod"])
+def test_the_application_is_what_the_settings_say_wherever_they_are(source: str, path: str) -> None:
+    found = find_wsgi(tree("shop/wsgi.py", "other/wsgi.py", **{path: source}), ROOT)
+    assert found == "shop.wsgi:application"
+
+
+@pytest.mark.parametrize("module", ["shop/wsgi.py", "shop/wsgi/__init__.py"])
+def test_the_module_of_the_application_may_be_a_package(module: str) -> None:
+    assert find_wsgi(tree(module, settings=SETTING), ROOT) == "shop.wsgi:application"
+
+
+def test_the_application_may_have_another_name() -> None:
+    assert find_wsgi(tree("a/b.py", settings="WSGI_APPLICATION = 'a.b.app'"), ROOT) == "a.b:app"
+
+
+def test_modules_are_named_from_the_directory_of_manage_py() -> None:
+    src = PurePosixPath("src")
+    assert find_wsgi(tree("src/shop/wsgi.py", src__shop__settings=SETTING), src) == "shop.wsgi:application"
+    assert find_wsgi(tree("src/shop/wsgi.py", "src/manage.py"), src) == "shop.wsgi:application"
+    assert find_wsgi(tree("src/shop/wsgi.py"), src, "shop.wsgi:app") == "shop.wsgi:app"
+
+
+def test_what_lies_outside_the_project_names_no_application() -> None:
+    files = tree("src/shop/wsgi.py", "docs/wsgi.py", docs__settings="WSGI_APPLICATION = 'docs.wsgi.application'")
+    assert find_wsgi(files, PurePosixPath("src")) == "shop.wsgi:application"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "",
+        "WSGI_APPLICATION = None\n",
+        "WSGI_APPLICATION = env('WSGI_APPLICATION')\n",
+        "settings.WSGI_APPLICATION = 'other.wsgi.application'\n",
+        "# WSGI_APPLICATION = 'other.wsgi.application'\n",
+        "WSGI_APPLICATION: str\n",
+        "print 'WSGI_APPLICATION = for Python 2'\n",
+        "WSGI_APPLICATION = '\0'\n",
+    ],
+)
+def test_settings_that_name_none_leave_the_only_wsgi_py(source: str) -> None:
+    assert find_wsgi(tree("shop/wsgi.py", shop__settings=source), ROOT) == "shop.wsgi:application"
+
+
+def test_settings_that_name_two_applications_are_refused_with_both_of_them() -> None:
+    files = tree("shop/wsgi.py", a=SETTING, b="WSGI_APPLICATION = 'api.wsgi.application'")
+    with pytest.raises(Problem) as problem:
+        find_wsgi(files, ROOT)
+    assert str(problem.value) == (
+        "The settings name several WSGI applications: shop.wsgi.application (a.py), api.wsgi.application (b.py). "
+        "Set release_wsgi to the one you mean."
+    )
+    assert find_wsgi(files, ROOT, "shop.wsgi:application") == "shop.wsgi:application"
+
+
+@pytest.mark.parametrize("value", ["shop.wsgi.application", "shop"])
+def test_settings_that_name_a_module_that_is_not_there_are_refused(value: str) -> None:
+    with pytest.raises(Problem, match=rf"^WSGI_APPLICATION in conf/prod\.py is '{value}', and shop has no module "):
+        find_wsgi(tree("other/wsgi.py", conf__prod=f"WSGI_APPLICATION = '{value}'"), ROOT)
+
+
+@pytest.mark.parametrize(
+    ("paths", "what"),
+    [(["shop/urls.py"], r"has no wsgi\.py"), (["b/wsgi.py", "a/wsgi.py"], r"has several: a\.wsgi, b\.wsgi")],
+)
+def test_where_no_application_is_found_it_is_said_why_and_what_to_set(paths: list[str], what: str) -> None:
+    with pytest.raises(Problem, match=rf"and it {what}\. Add one, or set release_wsgi, for example shop\.wsgi:appl"):
+        find_wsgi(tree(*paths), ROOT)
+
+
+@pytest.mark.parametrize(
+    "wsgi", ["shop.wsgi", "shop.wsgi.application", "shop/wsgi.py:app", "shop.wsgi:app()", ":app", "a:"]
+)
+def test_what_gunicorn_would_not_understand_is_refused_with_an_example(wsgi: str) -> None:
+    with pytest.raises(Problem) as problem:
+        find_wsgi(tree("shop/wsgi.py"), ROOT, wsgi)
+    assert str(problem.value) == (
+        f"release_wsgi is {wsgi!r}. Write it as module:name, for example shop.wsgi:application."
+    )
+
+
+def test_a_module_that_the_user_names_must_be_there() -> None:
+    with pytest.raises(Problem, match=r"^release_wsgi is 'api\.wsgi:app', and shop has no such module\.$"):
+        find_wsgi(tree("shop/wsgi.py"), ROOT, "api.wsgi:app")
