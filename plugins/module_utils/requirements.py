@@ -89,11 +89,11 @@ def read_pins(
 def _normal(path: PurePosixPath, place: str) -> list[str]:
     parts: list[str] = []
     for part in path.parts:
+        if part == "/" or (part == ".." and not parts):
+            raise Problem(f"{place}: {path} lies outside the project.")
         if part == "..":
-            if not parts:
-                raise Problem(f"{place}: {path} lies outside the project.")
             parts.pop()
-        elif part != "/":
+        else:
             parts.append(part)
     return parts
 

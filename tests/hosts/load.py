@@ -9,24 +9,22 @@ from collections import Counter
 from types import TracebackType
 from typing import Self
 
-CONNECTIONS = 40
-
 
 class Load:
-    """Forty connections to a page on 127.0.0.1, each asking again as soon as it was answered.
+    """Connections to a page on 127.0.0.1, each asking again as soon as it was answered.
 
     Used in a with statement; at its end every request in flight was answered and counted.
     """
 
-    def __init__(self, port: int, path: str = "/", seconds: float = 20) -> None:
-        """Take the port, the page, and how long to go on at least, in seconds."""
+    def __init__(self, port: int, path: str = "/", seconds: float = 20, connections: int = 40) -> None:
+        """Take the port, the page, how long to go on at least, in seconds, and the number of connections."""
         self.answers: Counter[str] = Counter()
         self._port = port
         self._path = path
         self._until = time.monotonic() + seconds
         self._stop = threading.Event()
         self._lock = threading.Lock()
-        self._threads = [threading.Thread(target=self._ask) for _ in range(CONNECTIONS)]
+        self._threads = [threading.Thread(target=self._ask) for _ in range(connections)]
 
     def __enter__(self) -> Self:
         """Start."""

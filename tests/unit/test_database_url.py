@@ -39,6 +39,11 @@ def test_password_user_and_name_may_hold_any_character(password: str, user: str,
     }
 
 
+def test_the_port_is_the_one_that_the_server_listens_on_by_default() -> None:
+    assert database_url("p", **PARTS) == "postgres://shop:p@127.0.0.1:5432/shop"
+    assert database_url("p", **PARTS, scheme="mysql") == "mysql://shop:p@127.0.0.1:3306/shop"
+
+
 @given(password=texts)
 def test_a_password_survives_the_way_through_the_env_file(password: str) -> None:
     reader: Any = type("Fresh", (environ.Env,), {"ENVIRON": {}})

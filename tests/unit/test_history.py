@@ -45,6 +45,7 @@ def test_what_was_recorded_is_read_in_the_same_order(path: Path) -> None:
         record(path, release, event)
     found = read(path)
     assert [(each.release, each.event) for each in found] == [(B, LIVE), (A, FAILED), (B, LIVE)]
+    assert len(path.read_text().splitlines()) == len(found)
     assert before <= datetime.fromisoformat(found[0].at) <= datetime.now(timezone.utc)
 
 

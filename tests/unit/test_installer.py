@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from ansible_collections.initech.django.plugins.module_utils import installer
 from ansible_collections.initech.django.plugins.module_utils.commands import CA_BUNDLE
 from ansible_collections.initech.django.plugins.module_utils.installer import MARKER, create, uv_index, virtualenv_name
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
@@ -102,6 +103,31 @@ def test_uv_never_brings_an_interpreter_and_trusts_what_the_host_trusts(
     create(path, sys.executable, tmp_path / "requirements.txt", uv("env > environment"))
     lines = (tmp_path / "environment").read_text().splitlines()
     assert {"UV_PYTHON_DOWNLOADS=never", f"SSL_CERT_FILE={CA_BUNDLE}"} <= set(lines)
+
+
+def test_uv_is_told_of_the_index_that_pip_is_configured_for(
+    path: Path, tmp_path: Path, uv: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(installer, "PIP_CONFIGURATION", tmp_path / "pip.conf")
+    (tmp_path / "pip.conf").write_text("[global]\nindex-url = https://packages.example.com/\n")
+    create(path, sys.executable, tmp_path / "requirements.txt", uv("env > environment"))
+    lines = (tmp_path / "environment").read_text().splitlines()
+    assert "UV_DEFAULT_INDEX=https://packages.example.com/" in lines
+
+
+def test_without_uv_the_pip_of_the_virtualenv_installs(tmp_path: Path) -> None:
+    path, python = tmp_path / "virtualenvs" / "x", tmp_path / "python"
+    # Makes of itself the interpreter of the virtualenv, and there writes down what it is asked for.
+    python.write_text(
+        '#!/bin/sh -e\nif [ "$2" = venv ]; then mkdir -p "$3/bin"; cp "$0" "$3/bin/python"\n'
+        f'else echo "$0 $* $PIP_CERT" > {tmp_path}/asked; fi\n'
+    )
+    python.chmod(0o755)
+    create(path, str(python), tmp_path / "requirements.txt", None)
+    asked = (tmp_path / "asked").read_text()
+    assert asked.startswith(f"{path}/bin/python -m pip install ")
+    assert asked.endswith(f"--requirement {tmp_path}/requirements.txt {CA_BUNDLE}\n")
+    assert (path / MARKER).exists()
 
 
 def test_an_interpreter_that_is_not_there_is_named(tmp_path: Path) -> None:

@@ -201,6 +201,8 @@ def test_a_file_that_is_not_there_is_refused_with_where_it_is_named() -> None:
 def test_a_file_outside_the_project_is_refused() -> None:
     with pytest.raises(Problem, match=r"^x/prod\.txt, line 1: x/\.\./\.\./base\.txt lies outside the project\.$"):
         read("-r ../../base.txt", path="x/prod.txt")
+    with pytest.raises(Problem, match=r"^requirements\.txt, line 1: /base\.txt lies outside the project\.$"):
+        read("-r /base.txt", base="b==2")
 
 
 def test_requirements_with_all_that_they_need_have_no_problem() -> None:
