@@ -11,11 +11,47 @@ from ansible_collections.initech.django.plugins.module_utils.problem import Prob
 UNFILLED = "FILL IN"
 """How the value of a variable begins that the user has still to fill in; what follows says with what."""
 
+UNFILLED_PROBLEM = "is not filled in"
+
 EXAMPLE_DOMAIN = ".example.com"
 """The domain that RFC 2606 keeps for examples: no server has such a name."""
 
 APP_NAME = re.compile(r"[a-z][a-z0-9-]{0,24}")
 """What is good as the name of a user, a directory, a unit and the part before @ of a template unit."""
+
+RESERVED = frozenset(
+    [
+        "root",
+        "daemon",
+        "bin",
+        "sys",
+        "sync",
+        "games",
+        "man",
+        "lp",
+        "mail",
+        "news",
+        "uucp",
+        "proxy",
+        "www-data",
+        "backup",
+        "list",
+        "irc",
+        "nobody",
+        "sshd",
+        "postgres",
+        "mysql",
+        "redis",
+        "nginx",
+        "admin",
+        "sudo",
+        "adm",
+        "shadow",
+    ]
+)
+"""Users and groups that Debian and its servers already have: an app of that name would take them over."""
+
+SUPERUSER = "postgres"
 
 VAULTED = re.compile(r"'(vault_\w+)' is undefined")
 
@@ -65,6 +101,17 @@ def leaves(path: str, value: Any) -> Iterator[tuple[str, Any]]:
         yield path, value
 
 
+def name_problem(path: str, name: str) -> str | None:
+    """Return what is wrong with a name that becomes a user's or a role's, or None."""
+    if path == "app_name" and not APP_NAME.fullmatch(name):
+        return f"app_name is {name!r}; use a-z, 0-9 and -, a letter first, at most 25"
+    if path == "app_name" and name in RESERVED:
+        return f"app_name is {name!r}, a user or group that the system needs for itself; choose another name"
+    if path == "postgresql_user" and name == SUPERUSER:
+        return f"postgresql_user is {name!r}, the server's administrator; name a role of the app's own"
+    return None
+
+
 def leaf_problem(path: str, raw: Any, templated: Templated) -> str | None:
     """Return what is wrong with one value, without the value, or None."""
     try:
@@ -74,9 +121,10 @@ def leaf_problem(path: str, raw: Any, templated: Templated) -> str | None:
         return f"{lacking[1]} is not set" if lacking else f"{path}: {error}"
     text = str(value).strip()
     if text.startswith(UNFILLED):
-        return f"{path} is not filled in: {text[len(UNFILLED) :].lstrip(': ') or 'see the README of its role'}"
-    if path == "app_name" and not APP_NAME.fullmatch(str(value)):
-        return f"app_name is {str(value)!r}; use a-z, 0-9 and -, a letter first, at most 25"
+        return f"{path} {UNFILLED_PROBLEM}: {text[len(UNFILLED) :].lstrip(': ') or 'see the README of its role'}"
+    problem = name_problem(path, str(value))
+    if problem:
+        return problem
     secret = path.startswith("vault_") or path in {f"release_env.{key}" for key in SECRETS}
     if secret and not text:
         return f"{path} is empty"
@@ -95,7 +143,8 @@ def problems(
         specs: the options of all roles' argument_specs.
         templated: evaluates an expression with the host's variables, and raises Problem where that fails.
     """
-    found = []
+    found: list[str] = []
+    derived: list[str] = []
     if host.endswith(EXAMPLE_DOMAIN):
         found.append(f"inventories/{environment}/hosts.yml: {host} is an example; write your server's name there")
     for name, option in sorted(specs.items()):
@@ -109,8 +158,12 @@ def problems(
             if problem is None and specs.get(name, {}).get("required") and value in ("", None):
                 problem = f"{path} is empty"
             if problem:
-                found.append(f"{where(environment, problem.partition(' ')[0])}: {problem}")
-    return list(dict.fromkeys(found))
+                line = f"{where(environment, problem.partition(' ')[0])}: {problem}"
+                is_derived = UNFILLED_PROBLEM in problem and UNFILLED not in str(value)
+                (derived if is_derived else found).append(line)
+    # What is only computed from an unfilled value is filled in with it.
+    unfilled = any(UNFILLED_PROBLEM in line for line in found)
+    return list(dict.fromkeys(found if unfilled else found + derived))
 
 
 def advice(environment: str, found: Sequence[str]) -> str:

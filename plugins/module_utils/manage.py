@@ -29,6 +29,7 @@ print({mark!r} + json.dumps({{
     "static_root": str(settings.STATIC_ROOT or ""),
     "media_root": str(settings.MEDIA_ROOT or ""),
     "has_static": "django.contrib.staticfiles" in settings.INSTALLED_APPS,
+    "sqlite": [str(each["NAME"]) for each in connections.settings.values() if "lite" in each["ENGINE"]],
     "has_database": any(each["ENGINE"] != "django.db.backends.dummy" for each in connections.settings.values()),
 }}))
 """
@@ -161,6 +162,28 @@ def link_media(release: Release, settings: dict[str, Any]) -> None:
     root = inside(release, settings["media_root"])
     if root:
         link_away(root, App(release.app).media)
+
+
+def link_sqlite(release: Release, settings: dict[str, Any]) -> None:
+    """Let databases of SQLite in the source be where they outlive the release and the app may write: in its home.
+
+    One that came with the source is the first content. SQLite follows links, and keeps its journal where they lead.
+
+    Raises:
+        Problem: it cannot be copied there.
+    """
+    for name in settings["sqlite"]:
+        path = None if name.startswith((":memory:", "file:")) else inside(release, name)
+        if path is None or path.is_symlink():
+            continue
+        target = App(release.app).home / path.name
+        if path.is_file():
+            # As the app: where it may write, root must not trust what it finds.
+            failure = f"{path.name} cannot be copied to {target.parent}"
+            run_or_fail(["cp", "--no-clobber", str(path), str(target)], failure, user=release.app)
+            path.unlink()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.symlink_to(target)
 
 
 def health_host(allowed_hosts: Sequence[str]) -> str:

@@ -20,7 +20,7 @@ short_description: Complete a release from its unpacked source, virtualenv and .
 description:
   - Writes C(.env) beside manage.py, for root and the app alone to read.
   - Collects the static files where nginx serves them, whatever C(STATIC_ROOT) says, and lets uploads into the source
-    go to the app's media directory.
+    go to the app's media directory, and databases of SQLite in it to the app's home.
   - Writes the manifest last. A release without it is half-made and never used.
 author: The initech.django team
 options:
@@ -127,6 +127,7 @@ def stage(options: dict[str, Any]) -> dict[str, Any]:
     settings = manage.probe(release, options["env_as_environment"])
     manage.collect_static(release, settings, options["env_as_environment"])
     manage.link_media(release, settings)
+    manage.link_sqlite(release, settings)
     manifest = {
         "release": release.id,
         "version": options["version"],

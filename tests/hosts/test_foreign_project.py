@@ -34,7 +34,8 @@ DATABASES = {
         "USER": "foreign",
         "PASSWORD": os.environ["DB_PASSWORD"],
         "HOST": "127.0.0.1",
-    }
+    },
+    "local": {"ENGINE": "django.db.backends.sqlite3", "NAME": BASE_DIR / "local.sqlite3"},
 }
 STATIC_URL = "assets/"
 STATIC_ROOT = BASE_DIR / "collected"
@@ -53,7 +54,7 @@ import time
 from django.contrib.auth.models import User
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
-from django.db import connection
+from django.db import connection, connections
 from django.http import JsonResponse
 from django.templatetags.static import static
 from django.urls import path
@@ -72,11 +73,17 @@ def home(request):
         thread.start()
     for thread in threads:
         thread.join()
+    with connections["local"].cursor() as cursor:
+        cursor.execute("CREATE TABLE IF NOT EXISTS visit (number integer PRIMARY KEY)")
+        cursor.execute("INSERT INTO visit DEFAULT VALUES")
+        cursor.execute("SELECT count(*) FROM visit")
+        (visits,) = cursor.fetchone()
     default_storage.delete("note.txt")
     default_storage.save("note.txt", ContentFile(b"uploaded"))
     return JsonResponse(
         {
             "seconds": time.monotonic() - started,
+            "visits": visits,
             "users": User.objects.count(),
             "static": static("shop/site.css"),
             "settings": os.environ["DJANGO_SETTINGS_MODULE"],
@@ -194,6 +201,12 @@ def test_its_workers_are_patched_though_it_does_nothing_for_that(demo: Demo) -> 
 def test_its_static_and_uploaded_files_are_served_by_nginx(demo: Demo) -> None:
     assert "color: green" in get(demo, json.loads(get(demo, "/"))["static"])
     assert get(demo, "/uploads/note.txt") == "uploaded"
+
+
+def test_its_sqlite_database_is_where_the_app_may_write_and_outlives_the_release(demo: Demo) -> None:
+    first, second = (json.loads(get(demo, "/"))["visits"] for _ in range(2))
+    assert second == first + 1
+    assert demo.host("stat --format '%U %F' /var/lib/foreign/local.sqlite3") == "foreign regular file"
 
 
 def test_neither_app_can_read_the_secrets_of_the_other(demo: Demo) -> None:

@@ -187,3 +187,21 @@ def test_where_a_secret_is_lacking_it_is_said_how_to_make_the_vault() -> None:
         f"\nSecrets: ansible-vault create --encrypt-vault-id prod {VAULT}   (edit, where it is there)"
     )
     assert advice("prod", [f"{RELEASE}: release_env is not set"]) == ""
+
+
+@pytest.mark.parametrize("name", ["root", "www-data", "postgres", "sudo"])
+def test_an_app_never_takes_over_a_user_that_the_system_needs(name: str) -> None:
+    assert leaf_problem("app_name", name, templated) == (
+        f"app_name is {name!r}, a user or group that the system needs for itself; choose another name"
+    )
+
+
+def test_the_servers_administrator_is_never_made_the_apps_role() -> None:
+    assert "the server's administrator" in str(leaf_problem("postgresql_user", "postgres", templated))
+    assert leaf_problem("postgresql_user", "postgres_app", templated) is None
+
+
+def test_what_is_computed_from_an_unfilled_value_is_not_listed_beside_it() -> None:
+    raw = {**GOOD, "release_keep": "{{ vault_fill }}", "vault_fill": "FILL IN: fifty letters"}
+    assert found(raw) == ["inventories/prod/group_vars/prod/vault.yml: vault_fill is not filled in: fifty letters"]
+    assert len(found({**GOOD, "release_keep": "{{ vault_fill }}"})) == 1
