@@ -9,9 +9,9 @@ import json
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.request import Request, urlopen
 
 import pytest
+from apps import App
 from demo import Demo
 
 SETTINGS = """
@@ -115,14 +115,8 @@ application = get_wsgi_application()
 # The password holds what shells, systemd, URLs and .env files trip over.
 PASSWORD = """a'b"c\\d e#f%g:h/i@j"""
 VARIABLES = {
-    "ansible_host": "demo-host",
-    "app_environment": "foreign",
-    "app_name": "foreign",
     "app_env_as_environment": True,
-    "postgresql_database": "foreign",
-    "postgresql_user": "foreign",
     "postgresql_password": PASSWORD,
-    "nginx_server_names": ["foreign.test"],
     "nginx_static_url": "/assets/",
     "nginx_media_url": "/uploads/",
     "nginx_forwarded_proto": "https",
@@ -160,33 +154,23 @@ def make_project(path: Path, pins: list[str]) -> None:
         subprocess.run(["git", *command], cwd=path, check=True)
 
 
-def get(demo: Demo, path: str) -> str:
-    """Return what the foreign site answers."""
-    request = Request(f"http://127.0.0.1:{demo.port}{path}", headers={"Host": "foreign.test"})
-    with urlopen(request, timeout=30) as response:
-        return str(response.read().decode())
-
-
 @pytest.fixture(scope="module")
-def arguments(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, ...]]:
-    """Return what to give to a playbook so that it works on the foreign project, and remove the app in the end."""
+def foreign(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    """Return the foreign project as a second app."""
     path = tmp_path_factory.mktemp("foreign")
     example = (demo.path / "examples/slow_sql/requirements.txt").read_text().splitlines()
     unused = ("PyMySQL", "django-environ", "requests")
     make_project(path / "shop", [line for line in example if "==" in line and not line.startswith(unused)])
-    ssh = f"-F '{demo.path}/.throwaway/ssh_config'"
-    variables = {**VARIABLES, "release_repository": str(path / "shop"), "ansible_ssh_common_args": ssh}
-    inventory = {"foreign": {"hosts": {"foreign-host": None}, "vars": variables}}
-    (path / "hosts.yml").write_text(json.dumps(inventory))
-    yield ("-i", str(path / "hosts.yml"))
-    demo.host("systemctl stop 'foreign@*' && rm /etc/nginx/conf.d/foreign.conf && systemctl reload nginx")
+    app = App(demo, path / "hosts.yml", "foreign", {**VARIABLES, "release_repository": str(path / "shop")})
+    yield app
+    app.remove()
 
 
-def test_it_is_deployed_and_the_demo_beside_it_goes_on(demo: Demo, arguments: tuple[str, ...]) -> None:
+def test_it_is_deployed_and_the_demo_beside_it_goes_on(demo: Demo, foreign: App) -> None:
     before = demo.live()
-    site = demo.playbook("site", *arguments, limit="foreign")
+    site = foreign.playbook("site")
     assert site.code == 0, site.output
-    answer = json.loads(get(demo, "/"))
+    answer = json.loads(foreign.get("/"))
     assert answer["users"] == 0
     assert answer["settings"] == "shop.settings.production"
     assert answer["secure"] is True
@@ -194,17 +178,17 @@ def test_it_is_deployed_and_the_demo_beside_it_goes_on(demo: Demo, arguments: tu
     assert demo.get("/healthz") == "ok\n"
 
 
-def test_its_workers_are_patched_though_it_does_nothing_for_that(demo: Demo) -> None:
-    assert json.loads(get(demo, "/"))["seconds"] < 3
+def test_its_workers_are_patched_though_it_does_nothing_for_that(foreign: App) -> None:
+    assert json.loads(foreign.get("/"))["seconds"] < 3
 
 
-def test_its_static_and_uploaded_files_are_served_by_nginx(demo: Demo) -> None:
-    assert "color: green" in get(demo, json.loads(get(demo, "/"))["static"])
-    assert get(demo, "/uploads/note.txt") == "uploaded"
+def test_its_static_and_uploaded_files_are_served_by_nginx(foreign: App) -> None:
+    assert "color: green" in foreign.get(json.loads(foreign.get("/"))["static"])
+    assert foreign.get("/uploads/note.txt") == "uploaded"
 
 
-def test_its_sqlite_database_is_where_the_app_may_write_and_outlives_the_release(demo: Demo) -> None:
-    first, second = (json.loads(get(demo, "/"))["visits"] for _ in range(2))
+def test_its_sqlite_database_is_where_the_app_may_write_and_outlives_the_release(demo: Demo, foreign: App) -> None:
+    first, second = (json.loads(foreign.get("/"))["visits"] for _ in range(2))
     assert second == first + 1
     assert demo.host("stat --format '%U %F' /var/lib/foreign/local.sqlite3") == "foreign regular file"
 
@@ -217,7 +201,7 @@ def test_neither_app_can_read_the_secrets_of_the_other(demo: Demo) -> None:
         assert demo.host(f'runuser -u postgres -- psql --tuples-only --no-align --command "{sql}"') == "f"
 
 
-def test_a_second_run_changes_nothing(demo: Demo, arguments: tuple[str, ...]) -> None:
-    again = demo.playbook("site", *arguments, limit="foreign")
+def test_a_second_run_changes_nothing(foreign: App) -> None:
+    again = foreign.playbook("site")
     assert (again.code, again.changed) == (0, 0), again.output
     assert "already live" in again.text
