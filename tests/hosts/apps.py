@@ -14,7 +14,7 @@ class App:
     """An app in an environment of its own, on the host of the demo."""
 
     def __init__(self, demo: Demo, inventory: Path, name: str, variables: dict[str, Any]) -> None:
-        """Write its inventory; the variables are those that a user would set, less the ones that follow from the name."""
+        """Write its inventory: what follows from the name, and the variables that a user would set beside that."""
         self.name = name
         self._demo = demo
         self._inventory = inventory
