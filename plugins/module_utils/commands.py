@@ -44,12 +44,9 @@ def run(
     """
     environ = dict(os.environ if environment is None else {"PATH": os.defpath, **environment})
     environ.setdefault("LANG", "C.UTF-8")
-    extra = {}
-    if user is not None:
-        entry = pwd.getpwnam(user)
-        extra = {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": [], "umask": 0o022}
+    entry = None if user is None else pwd.getpwnam(user)
     try:
-        return subprocess.run(  # type: ignore[call-overload,no-any-return]
+        return subprocess.run(
             [str(part) for part in command],
             capture_output=True,
             text=True,
@@ -59,7 +56,11 @@ def run(
             env=environ,
             timeout=timeout,
             input=stdin,
-            **extra,
+            user=None if entry is None else entry.pw_uid,
+            group=None if entry is None else entry.pw_gid,
+            extra_groups=None if entry is None else [],
+            # A hardened host's own may keep the app from reading what root makes for it.
+            umask=0o022,
         )
     except FileNotFoundError as error:
         raise Problem(f"{error.filename} is not there.") from None

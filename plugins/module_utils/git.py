@@ -166,7 +166,9 @@ def pack(source: Source, cache: Path) -> Path:
         Problem: git cannot write it.
     """
     archive = cache / "archives" / f"{source.tree}.tar"
-    if not archive.exists():
+    if archive.exists():
+        archive.touch()  # the oldest by use are the first to go
+    else:
         archive.parent.mkdir(parents=True, exist_ok=True)
         for old in sorted(archive.parent.glob("*.tar"), key=lambda path: path.stat().st_mtime)[:-10]:
             old.unlink()

@@ -115,6 +115,7 @@ def pack(parameters: dict[str, str]) -> dict[str, str]:
         Problem: the version does not exist, or the project could not run.
     """
     cache = Path(parameters["cache"])
+    cache.mkdir(mode=0o700, parents=True, exist_ok=True)
     source = git.resolve(parameters["repository"], parameters["version"], parameters["subdirectory"], cache)
     archive = git.pack(source, cache)
     tree = project.Tree(git.read_files(archive), source.name)

@@ -115,6 +115,8 @@ application = get_wsgi_application()
 # The password holds what shells, systemd, URLs and .env files trip over.
 PASSWORD = """a'b"c\\d e#f%g:h/i@j"""
 VARIABLES = {
+    # The demo has uv, so here is where pip shows that it serves too.
+    "python_installer": "pip",
     "app_env_as_environment": True,
     "postgresql_password": PASSWORD,
     "nginx_static_url": "/assets/",

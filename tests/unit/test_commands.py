@@ -84,3 +84,11 @@ def test_a_program_that_fails_is_told_with_its_last_words_and_exit_code() -> Non
     lines = str(problem.value).splitlines()
     assert lines[0] == "The hare is gone (exit code 7):"
     assert lines[1:] == [*map(str, range(71, 100)), "last words"]
+
+
+def test_what_root_makes_for_the_app_can_be_read_by_the_app_whatever_roots_own_umask_is() -> None:
+    before = os.umask(0o077)
+    try:
+        assert run(["sh", "-c", "umask"]).stdout.strip() == "0022"
+    finally:
+        os.umask(before)
