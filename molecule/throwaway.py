@@ -297,7 +297,8 @@ def require_free(ports: Iterable[Port]) -> None:
                 probe.bind(("127.0.0.1", port.local))
             except OSError as error:
                 raise HostError(
-                    f"Port {port.local} on 127.0.0.1 cannot be had ({error.strerror}). Choose another: --publish OTHER:{port.guest}, for the demo DEMO_PORT=OTHER."
+                    f"Port {port.local} on 127.0.0.1 cannot be had ({error.strerror}). "
+                    f"Choose another: --publish OTHER:{port.guest}, for the demo DEMO_PORT=OTHER."
                 ) from error
 
 
