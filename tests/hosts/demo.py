@@ -73,15 +73,12 @@ class Demo:
         """Return the id of the live release."""
         return self.host("basename $(readlink /srv/slow-sql/current)")
 
-    def state(self) -> tuple[str, ...]:
+    def state(self) -> str:
         """Return what a refused run must leave as it is: releases, what is live, its process, provisioned files."""
-        return (
-            self.host("ls /srv/slow-sql/releases /srv/slow-sql/virtualenvs"),
-            self.live(),
-            self.host("systemctl list-units --plain --no-legend 'slow-sql@*'"),
-            self.host("systemctl show --property MainPID 'slow-sql@*'"),
-            self.host("cat /etc/slow-sql/* /etc/systemd/system/slow-sql* /etc/nginx/conf.d/* | sha256sum"),
-            self.host("dpkg --get-selections | sha256sum"),
+        return self.host(
+            "ls /srv/slow-sql/releases /srv/slow-sql/virtualenvs && readlink /srv/slow-sql/current && "
+            "systemctl show --property Id,ActiveState,MainPID 'slow-sql@*' && dpkg --get-selections | sha256sum && "
+            "cat /etc/slow-sql/* /etc/systemd/system/slow-sql* /etc/nginx/conf.d/* | sha256sum"
         )
 
     def get(self, path: str) -> str:
