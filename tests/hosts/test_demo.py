@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import time
+from pathlib import Path
 
 from demo import Demo
 from load import Load
@@ -22,6 +23,18 @@ def test_make_demo_ends_with_what_was_deployed_how_long_the_ten_requests_took_an
     assert re.fullmatch(rf"They took 5\.[0-4] seconds: http://127\.0\.0\.1:{demo.port}/ten-slow-requests/", took)
     assert url == f"http://127.0.0.1:{demo.port}/"
     assert FOOTER in demo.get("/")
+
+
+def test_two_checkouts_that_each_have_a_demo_host_never_share_a_connection(demo: Demo, tmp_path: Path) -> None:
+    lines = (demo.path / "ansible.cfg").read_text().splitlines()
+    (control_path,) = [line.partition(" = ")[2] for line in lines if line.startswith("control_path = ")]
+    option = f"ControlPath={control_path % {'directory': '/d'}}"
+    own = demo.path / ".throwaway" / "ssh_config"
+    other = tmp_path / "ssh_config"
+    other.write_text("Host demo-host\n  HostName 127.0.0.1\n  Port 1\n  User admin\n")
+    seen = {demo.checked("ssh", "-G", "-F", str(file), "-o", option, "demo-host") for file in (own, other)}
+    paths = {re.search(r"controlpath (/d/.+)", text) for text in seen}
+    assert len({path[1] for path in paths if path}) == 2
 
 
 def test_no_secret_is_printed(demo: Demo) -> None:
