@@ -85,6 +85,15 @@ def log_of(release: Release) -> str:
     return tail(run(lines).stdout, LOG_LINES)
 
 
+def end_at_once(release: Release) -> None:
+    """End a release that no visitor has seen, and that may hang, without waiting for what it does."""
+    # Stopping first: what is only killed, systemd starts again.
+    systemctl("stop", "--no-block", release.unit)
+    systemctl("kill", "--signal=KILL", release.unit)
+    systemctl("stop", release.unit)
+    systemctl("reset-failed", release.unit)
+
+
 def start(app: App, release: Release, options: dict[str, Any]) -> None:
     """Start a release and wait until it answers.
 
@@ -100,8 +109,7 @@ def start(app: App, release: Release, options: dict[str, Any]) -> None:
         )
     if wrong:
         log = log_of(release)
-        systemctl("stop", release.unit)
-        systemctl("reset-failed", release.unit)
+        end_at_once(release)
         history.record(app.history, release.id, history.FAILED)
         live = app.live()
         rest = f"{live.id} is still live." if live else "Nothing is live yet."

@@ -16,11 +16,14 @@ class Load:
     Used in a with statement; at its end every request in flight was answered and counted.
     """
 
-    def __init__(self, port: int, path: str = "/", seconds: float = 20, connections: int = 40) -> None:
-        """Take the port, the page, how long to go on at least, in seconds, and the number of connections."""
+    def __init__(
+        self, port: int, path: str = "/", seconds: float = 20, connections: int = 40, pause: float = 0
+    ) -> None:
+        """Take the port, the page, how many seconds to go on at least, how many connections, and seconds between requests."""
         self.answers: Counter[str] = Counter()
         self._port = port
         self._path = path
+        self._pause = pause
         self._until = time.monotonic() + seconds
         self._stop = threading.Event()
         self._lock = threading.Lock()
@@ -50,7 +53,7 @@ class Load:
     def _ask(self) -> None:
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=30)
         counts: Counter[str] = Counter()
-        while not self._stop.is_set():
+        while not self._stop.wait(self._pause):
             try:
                 connection.request("GET", self._path)
                 response = connection.getresponse()
