@@ -19,7 +19,7 @@ class Load:
     def __init__(
         self, port: int, path: str = "/", seconds: float = 20, connections: int = 40, pause: float = 0
     ) -> None:
-        """Take the port, the page, how many seconds to go on at least, how many connections, and seconds between requests."""
+        """Take port, page, how many seconds to go on at least, how many connections, and seconds between requests."""
         self.answers: Counter[str] = Counter()
         self._port = port
         self._path = path
