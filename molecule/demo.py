@@ -57,7 +57,8 @@ def main() -> int:
     print(f"Deployed: examples/slow_sql of this checkout, as release {release.strip().rpartition('/')[2]}")
     print(f"Ten queries of five seconds each, asked for at once: {', '.join(squares)}")
     print(f"They took {time.monotonic() - started:.1f} seconds: {url}/ten-slow-requests/")
-    print(f"{url}/")
+    # Without a slash at its end, so that a path can be put behind it.
+    print(url)
     return 0
 
 

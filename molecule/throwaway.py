@@ -231,13 +231,20 @@ def machine_lock(name: str) -> Iterator[None]:
         os.close(descriptor)
 
 
+def lacking_packages() -> list[str]:
+    """Return the packages that this machine lacks."""
+    return [package for tool, package in TOOLS.items() if not shutil.which(tool, mode=os.F_OK, path=PATH)]
+
+
 def require_root() -> None:
     """Say what to type where neither root nor sudo without a password is at hand."""
     if os.geteuid() == 0:
         return
     if shutil.which("sudo", path=PATH) is None:
         again = f"cd {shlex.quote(str(ROOT))} && {shlex.join(['python3', *sys.argv])}"
-        raise HostError(f"Throwaway hosts need root. Type, as root: {again}")
+        packages = lacking_packages()
+        install = f"apt-get install {' '.join(packages)} && " if packages else ""
+        raise HostError(f"Throwaway hosts need root, and this machine has no sudo. Type, as root: {install}{again}")
     if execute("sudo", "-n", "true", check=False).returncode != 0:
         raise HostError("Throwaway hosts need root, and sudo asks for a password. Type: sudo -v   Then try again.")
 
@@ -245,7 +252,7 @@ def require_root() -> None:
 def install_tools() -> None:
     """Install with apt-get what this machine lacks, and say so first."""
     with machine_lock("apt"):
-        lacking = [package for tool, package in TOOLS.items() if not shutil.which(tool, mode=os.F_OK, path=PATH)]
+        lacking = lacking_packages()
         if not lacking:
             return
         if shutil.which("apt-get") is None:

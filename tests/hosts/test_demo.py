@@ -21,7 +21,7 @@ def test_make_demo_ends_with_what_was_deployed_how_long_the_ten_requests_took_an
     assert demo.live() in deployed
     assert sorted(map(int, re.findall(r"[0-9]+", squares))) == [x * x for x in range(1, 11)]
     assert re.fullmatch(rf"They took 5\.[0-4] seconds: http://127\.0\.0\.1:{demo.port}/ten-slow-requests/", took)
-    assert url == f"http://127.0.0.1:{demo.port}/"
+    assert url == f"http://127.0.0.1:{demo.port}"
     assert FOOTER in demo.get("/")
 
 

@@ -134,3 +134,12 @@ def test_a_failed_command_becomes_a_short_message_with_its_last_words() -> None:
         throwaway.execute("sh", "-c", "echo last words >&2; exit 3")
     with pytest.raises(throwaway.HostError, match="is not installed"):
         throwaway.execute("no-such-command-at-all")
+
+
+def test_without_root_and_sudo_the_message_says_exactly_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(throwaway.os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(throwaway, "PATH", "/nowhere")
+    packages = " ".join(package for tool, package in throwaway.TOOLS.items() if not Path(tool).exists())
+    assert "podman crun mmdebstrap" in packages
+    with pytest.raises(throwaway.HostError, match=f"Type, as root: apt-get install {packages} && cd "):
+        throwaway.require_root()
