@@ -27,7 +27,6 @@ def run(
     cwd: Path | None = None,
     environment: Mapping[str, str] | None = None,
     timeout: float = 600,
-    stdin: str = "",
 ) -> subprocess.CompletedProcess[str]:
     """Run a program and return what it printed; its exit code is the caller's to judge.
 
@@ -37,7 +36,6 @@ def run(
         cwd: where it runs.
         environment: its whole environment, but for PATH and the locale; default: ours.
         timeout: seconds after which it is killed.
-        stdin: what it reads.
 
     Raises:
         Problem: it is not there, cannot be run, or did not end in time.
@@ -55,7 +53,7 @@ def run(
             cwd=cwd,
             env=environ,
             timeout=timeout,
-            input=stdin,
+            stdin=subprocess.DEVNULL,
             user=None if entry is None else entry.pw_uid,
             group=None if entry is None else entry.pw_gid,
             extra_groups=None if entry is None else [],

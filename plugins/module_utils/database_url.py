@@ -1,4 +1,4 @@
-"""Compute the DATABASE_URL that django-environ and dj-database-url read back exactly."""
+"""Compute the DATABASE_URL that django-environ reads back exactly, and read where one leads to."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from urllib.parse import quote
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 
 PORTS = {"postgres": 5432, "mysql": 3306}
+LOCAL = frozenset(["", "localhost", "127.0.0.1", "::1"])
+"""Where a host looks for a database of its own; empty for a unix socket, or where nothing is said."""
+
 HOST = re.compile(r"[A-Za-z0-9._,-]+")
 
 
@@ -57,3 +60,22 @@ def _address(host: str) -> str:
                 f"database_url: host is {host!r}; write a name or an address there, and the port as port."
             ) from None
         return host
+
+
+def database_server(url: str) -> dict[str, str | bool]:
+    """Return where a URL leads to, without what is secret in it.
+
+    Args:
+        url: DATABASE_URL, as anybody may have written it; empty where there is none.
+
+    Returns:
+        `scheme`, for example `postgres`, and empty where there is none; `is_local`, whether every host has a database
+        of its own, as far as the URL tells.
+    """
+    scheme, separator, rest = url.partition("://")
+    if not separator:
+        return {"scheme": "", "is_local": True}
+    # Where server and login end, as urllib reads it, which django-environ does too.
+    server = re.split("[/?#]", rest, maxsplit=1)[0].rpartition("@")[2]
+    host = server[1:].partition("]")[0] if server.startswith("[") else server.partition(":")[0]
+    return {"scheme": scheme, "is_local": host.lower() in LOCAL}

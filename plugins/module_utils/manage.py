@@ -24,7 +24,6 @@ from django.db import connections
 print()
 print({mark!r} + json.dumps({{
     "settings": os.environ.get("DJANGO_SETTINGS_MODULE", ""),
-    "debug": bool(settings.DEBUG),
     "allowed_hosts": [str(host) for host in settings.ALLOWED_HOSTS],
     "static_root": str(settings.STATIC_ROOT or ""),
     "media_root": str(settings.MEDIA_ROOT or ""),

@@ -7,7 +7,7 @@ from typing import Any
 
 import environ
 import pytest
-from ansible_collections.initech.django.plugins.module_utils.database_url import PORTS, database_url
+from ansible_collections.initech.django.plugins.module_utils.database_url import PORTS, database_server, database_url
 from ansible_collections.initech.django.plugins.module_utils.dotenv import render
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 from hypothesis import given
@@ -98,3 +98,31 @@ def test_what_no_url_says_is_refused_without_the_password(parts: dict[str, Any],
 def test_a_password_that_is_no_text_is_refused(password: Any) -> None:
     with pytest.raises(Problem, match="password must be text and not empty"):
         database_url(password, **PARTS)
+
+
+@pytest.mark.parametrize(
+    ("url", "scheme", "is_local"),
+    [
+        ("", "", True),
+        ("no url", "", True),
+        ("sqlite:///db.sqlite3", "sqlite", True),
+        ("postgres://u:p@127.0.0.1:5432/n", "postgres", True),
+        ("postgres://u:p@LocalHost/n", "postgres", True),
+        ("postgres://u:p@[::1]:5432/n", "postgres", True),
+        ("postgres://u:p@//var/run/postgresql/n", "postgres", True),
+        ("postgres://u:p@db.example.com:5432/n", "postgres", False),
+        ("postgres://u:p@[fd00::7]:5432/n", "postgres", False),
+        ("mysql://db/n", "mysql", False),
+        ("mysql://u:p[@:@10.0.0.7/n", "mysql", False),
+        ("postgres://u:p@localhost/n?options=a@db.example.com", "postgres", True),
+    ],
+)
+def test_where_a_url_leads_to_is_read_however_it_was_written(url: str, scheme: str, is_local: bool) -> None:
+    assert database_server(url) == {"scheme": scheme, "is_local": is_local}
+
+
+@given(password=texts, user=texts, name=names, scheme=schemes)
+def test_where_a_computed_url_leads_to_is_read_back(password: str, user: str, name: str, scheme: str) -> None:
+    for host, is_local in (("127.0.0.1", True), ("db.example.com", False)):
+        url = database_url(password, user=user, name=name, host=host, scheme=scheme)
+        assert database_server(url) == {"scheme": scheme, "is_local": is_local}
