@@ -35,8 +35,7 @@ def test_a_program_runs_where_it_is_told_to(tmp_path: Path) -> None:
     assert run(["pwd", "-P"], cwd=tmp_path).stdout.strip() == str(tmp_path.resolve())
 
 
-def test_a_program_reads_what_it_is_given_and_never_the_terminal() -> None:
-    assert run(["cat"]).stdout == ""
+def test_a_program_that_reads_finds_nothing_instead_of_the_terminal() -> None:
     assert run(["cat"]).stdout == ""
 
 
