@@ -39,6 +39,11 @@ test: check ## Run all tests: those, Molecule on Debian 12 and 13, and deploys o
 	molecule test
 	pytest tests/hosts
 
+.PHONY: lock
+lock: setup ## Freeze the controller's own requirements with the oldest Python; UPGRADE=all moves all versions
+	ansible localhost -m initech.django.lock \
+	  -a "directory=$(CURDIR) python=$$(command -v python3.11) upgrade=$(UPGRADE)"
+
 .PHONY: docs
 docs: setup ## Write the tables of variables in the roles' READMEs
 	python tests/roles/readme.py

@@ -11,7 +11,8 @@ find_python() {
     for minor in {19..11}; do
         for python in "python3.$minor" "${PYENV_ROOT:-$HOME/.pyenv}/versions/3.$minor".*/bin/python3 python3; do
             if "$python" -c "$supported" "$minor" 2>/dev/null; then
-                echo "$python"
+                # The one that it was made from, where it is of a virtualenv: ours is about to be made anew.
+                "$python" -c 'import sys; print(sys._base_executable)'
                 return
             fi
         done

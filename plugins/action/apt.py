@@ -19,11 +19,15 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return what ansible.builtin.apt says, or in check mode on a new host that it would install."""
         result: dict[str, Any] = super().run(tmp, task_vars)
-        result.update(self._execute_module("ansible.builtin.apt", self._task.args, task_vars=task_vars))
+        arguments = {name: value for name, value in self._task.args.items() if name != "named_at"}
+        result.update(self._execute_module("ansible.builtin.apt", arguments, task_vars=task_vars))
         if self._task.check_mode and result.get("failed") and self.is_new(str(result.get("msg", ""))):
             names = self._task.args.get("name", [])
             listing = names if isinstance(names, str) else ", ".join(names)
             return {"changed": True, "msg": f"This host has not been asked for packages yet. Would install {listing}."}
+        for package, place in self._task.args.get("named_at", {}).items():
+            if result.get("failed") and f"'{package}'" in str(result.get("msg", "")):
+                result["msg"] = f"{place}: apt knows no package {package!r} on this host. Correct its name."
         return result
 
     def is_new(self, message: str) -> bool:

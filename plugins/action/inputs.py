@@ -40,14 +40,23 @@ class ActionModule(ActionBase):
         """Return the environment, or fail with everything that is wrong."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         variables = task_vars or {}
+        _, options = self.validate_argument_spec({"complete": {"type": "bool", "default": True}})
         try:
-            result.update(changed=False, environment=self.check(variables))
+            result.update(changed=False, environment=self.check(variables, options["complete"]))
         except Problem as problem:
             result.update(failed=True, msg=str(problem))
         return result
 
-    def check(self, variables: dict[str, Any]) -> str:
-        """Return the environment of this run."""
+    def check(self, variables: dict[str, Any], is_complete: bool) -> str:
+        """Return the environment of this run.
+
+        Args:
+            variables: of the task.
+            is_complete: whether every variable has to be there.
+
+        Raises:
+            Problem: there are several environments, or variables are lacking.
+        """
         specs = load_specs()
         hosts = {host: variables["hostvars"].raw_get(host) for host in variables["ansible_play_hosts_all"]}
         environments = {host: str(raw.get("app_environment", "")) for host, raw in hosts.items()}
@@ -60,8 +69,8 @@ class ActionModule(ActionBase):
                 "Set it in inventories/<environment>/group_vars/<environment>/app.yml to the name of the environment."
             )
         environment = require_one_environment(environments)
-        found = []
-        for host, raw in hosts.items():
+        found: list[str] = []
+        for host, raw in hosts.items() if is_complete else ():
             templated = self.evaluator(raw)
             lines = problems(host, environment, raw, specs, templated) or self.invalid(
                 environment, {name: templated(raw[name]) for name in specs if name in raw}, specs

@@ -27,6 +27,7 @@ def run(
     cwd: Path | None = None,
     environment: Mapping[str, str] | None = None,
     timeout: float = 600,
+    keep: int | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """Run a program and return what it printed; its exit code is the caller's to judge.
 
@@ -36,6 +37,7 @@ def run(
         cwd: where it runs.
         environment: its whole environment, but for PATH and the locale; default: ours.
         timeout: seconds after which it is killed.
+        keep: a descriptor that it inherits.
 
     Raises:
         Problem: it is not there, cannot be run, or did not end in time.
@@ -59,6 +61,7 @@ def run(
             extra_groups=None if entry is None else [],
             # A hardened host's own may keep the app from reading what root makes for it.
             umask=0o022,
+            pass_fds=() if keep is None else (keep,),
         )
     except FileNotFoundError as error:
         raise Problem(f"{error.filename} is not there.") from None
@@ -76,6 +79,7 @@ def run_or_fail(
     cwd: Path | None = None,
     environment: Mapping[str, str] | None = None,
     timeout: float = 600,
+    keep: int | None = None,
 ) -> str:
     """Run a program and return its standard output.
 
@@ -85,7 +89,7 @@ def run_or_fail(
     Raises:
         Problem: as `run`, and when the exit code is not 0.
     """
-    result = run(command, user=user, cwd=cwd, environment=environment, timeout=timeout)
+    result = run(command, user=user, cwd=cwd, environment=environment, timeout=timeout, keep=keep)
     if result.returncode != 0:
         raise Problem(f"{failure} (exit code {result.returncode}):\n{tail(result.stdout + result.stderr)}")
     return result.stdout

@@ -2,16 +2,45 @@
 
 from __future__ import annotations
 
-import configparser
+import fcntl
+import json
 import os
+import re
 import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from hashlib import sha256
+from itertools import count
 from pathlib import Path
 
-from ansible_collections.initech.django.plugins.module_utils.commands import CA_BUNDLE, run_or_fail
+from ansible_collections.initech.django.plugins.module_utils.commands import run_or_fail
+from ansible_collections.initech.django.plugins.module_utils.indexes import index_environment
+from ansible_collections.initech.django.plugins.module_utils.virtualenvs import (
+    MARKER,
+    fingerprint,
+    is_sound,
+    read_marker,
+    read_packages,
+)
 
-MARKER = ".complete"
-PIP_CONFIGURATION = Path("/etc/pip.conf")
+SEEDS = ("pip", "setuptools", "wheel")
+"""What `python -m venv` puts into a virtualenv by itself."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """What installs packages, and where it finds them.
+
+    Attributes:
+        uv: the path of uv, where it is to be used; else pip.
+        indexes: URLs; empty for the host's own configuration. They may hold passwords.
+        wheels: a directory that has everything, so that no index is asked.
+    """
+
+    uv: str | None = None
+    indexes: Sequence[str] = ()
+    wheels: Path | None = None
 
 
 def virtualenv_name(python: str, version: str, requirements_sha256: str) -> str:
@@ -19,58 +48,106 @@ def virtualenv_name(python: str, version: str, requirements_sha256: str) -> str:
     return sha256(f"{python}\0{version}\0{requirements_sha256}".encode()).hexdigest()[:16]
 
 
-class _PipConfiguration(configparser.RawConfigParser):
-    """Knows an option by the names that pip knows it by: index_url is index-url."""
+def find_place(directory: Path, name: str) -> tuple[Path, bool]:
+    """Return the virtualenv of that name that is sound, or else where to make it, and whether it is to be made.
 
-    def optionxform(self, optionstr: str) -> str:
-        return optionstr.lower().replace("_", "-")
+    One that is complete and was changed afterwards is left alone, since something may run from it, and another takes
+    its place under `<name>.2`.
+    """
+    for number in count(1):
+        path = directory / (name if number == 1 else f"{name}.{number}")
+        if not read_marker(path):
+            return path, True
+        if is_sound(path):
+            return path, False
+    raise AssertionError("count() does not end")
 
 
-def uv_index(pip_configuration: str) -> dict[str, str]:
-    """Return uv's environment for the indexes that pip's configuration names: uv does not read it."""
-    parser = _PipConfiguration()
+@contextmanager
+def alone(directory: Path) -> Iterator[int]:
+    """Let one process at a time make virtualenvs in a directory.
+
+    What we start holds the lock too, so that an installer that outlives us is waited for: it would write into what the
+    next run makes. The kernel frees the lock whatever happens.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(directory, os.O_RDONLY)
     try:
-        parser.read_string(pip_configuration)
-    except configparser.Error:
-        return {}
-    names = {"index-url": "UV_DEFAULT_INDEX", "extra-index-url": "UV_INDEX", "find-links": "UV_FIND_LINKS"}
-    return {
-        variable: ("," if option == "find-links" else " ").join(parser.get("global", option).split())
-        for option, variable in names.items()
-        if parser.has_option("global", option)
-    }
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
-def create(path: Path, python: str, requirements: Path, uv: str | None) -> None:
+def create(
+    path: Path, python: str, requirements: Path, source: Source, *, pins: Sequence[str], lock: int | None = None
+) -> None:
     """Make a virtualenv at a path where nothing complete is yet.
+
+    Nothing is resolved: it gets what the file says, no more and no less.
 
     Args:
         path: its directory; what an interrupted run left there is removed.
         python: the interpreter.
         requirements: the requirements file.
-        uv: the path of uv, where it is to be used; else pip.
+        source: where packages come from.
+        pins: the lines of that file and of those that it names, with their hashes.
+        lock: the descriptor of a lock that is to be held as long as what we start runs.
 
     Raises:
         Problem: it could not be made; the message shows what the installer printed.
     """
     if path.exists():
         shutil.rmtree(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    environment = {**os.environ, "PIP_CERT": CA_BUNDLE, "SSL_CERT_FILE": CA_BUNDLE}
     failure = f"The packages of {requirements.name} cannot be installed"
     interpreter = path / "bin" / "python"
-    install: list[str | Path]
-    if uv:
-        configuration = PIP_CONFIGURATION.read_text(encoding="utf-8") if PIP_CONFIGURATION.exists() else ""
-        environment.update(uv_index(configuration))
-        environment["UV_PYTHON_DOWNLOADS"] = "never"
-        run_or_fail([uv, "venv", "--quiet", "--python", python, path], failure, environment=environment)
-        install = [uv, "pip", "install", "--quiet", "--python", interpreter, "--requirement", requirements]
-        run_or_fail([*install, "--compile-bytecode"], failure, environment=environment, timeout=3600)
-    else:
-        run_or_fail([python, "-m", "venv", path], failure, environment=environment)
-        install = [interpreter, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        run_or_fail([*install, "--requirement", requirements], failure, environment=environment, timeout=3600)
+    # pip asks for the hashes of all lines by itself as soon as one has any.
+    has_hashes = any("--hash" in pin for pin in pins)
+    options: list[str | Path] = ["--quiet", "--no-deps", *(["--require-hashes"] if has_hashes else [])]
+    if source.wheels:
+        options += ["--no-index", "--find-links", source.wheels]
+    options += ["--requirement", requirements]
+    with index_environment(source.indexes, uses_uv=bool(source.uv)) as environment:
+
+        def step(*command: str | Path) -> None:
+            run_or_fail(command, failure, environment=environment, timeout=3600, keep=lock)
+
+        if source.uv:
+            # Copies: a file that were linked into other virtualenvs would change in all of them.
+            environment.update(UV_PYTHON_DOWNLOADS="never", UV_LINK_MODE="copy", UV_NO_CONFIG="1")
+            step(source.uv, "venv", "--quiet", "--python", python, path)
+            step(source.uv, "pip", "install", "--python", interpreter, "--compile-bytecode", *options)
+        else:
+            step(python, "-m", "venv", path)
+            step(interpreter, "-m", "pip", "install", *options)
+            wanted = {re.split(r"[^\w.-]", pin)[0].lower() for pin in pins}
+            step(interpreter, "-m", "pip", "uninstall", "--quiet", "--yes", *(set(SEEDS) - wanted))
     # uv leaves a file that everybody may write.
     (path / ".lock").unlink(missing_ok=True)
-    (path / MARKER).touch()
+
+
+def complete(path: Path, python: str, version: str, files: Mapping[str, str]) -> None:
+    """Write the marker, whole or not at all, after everything else has reached the disk.
+
+    Args:
+        path: the virtualenv.
+        python: the interpreter that it was made with.
+        version: its version.
+        files: path and text of the requirements files, so that a virtualenv tells by itself what should be in it.
+    """
+    os.sync()
+    marker = {
+        "python": python,
+        "target": str((path / "bin" / "python").resolve()),
+        "version": version,
+        "requirements": dict(files),
+        "fingerprint": fingerprint(path),
+    }
+    draft = path / f"{MARKER}.draft"
+    draft.write_text(json.dumps(marker, indent=2) + "\n", encoding="utf-8")
+    draft.replace(path / MARKER)
+
+
+def listing(path: Path) -> list[str]:
+    """Return the packages of a virtualenv as `name==version`."""
+    return [f"{each['name']}=={each['version']}" for each in read_packages(path)[0]]

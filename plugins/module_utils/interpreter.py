@@ -32,23 +32,31 @@ def check_version(version: str) -> None:
         raise Problem(f'python_version is {version!r}. Write it in quotes, as "3.13" or "3.13.5".')
 
 
-def choose(version: str, found: Iterable[Interpreter]) -> Interpreter:
-    """Return the first interpreter that serves.
+def choose(version: str, found: Iterable[Interpreter]) -> Interpreter | None:
+    """Return the first interpreter that serves, or None.
 
     Args:
         version: what is asked for; `3.13` is met by every `3.13.x`; empty: by the first found.
         found: what the host has, the distribution's own first.
 
     Raises:
-        Problem: none serves; the message lists what there is.
+        Problem: that is no version.
     """
     check_version(version)
-    found = list(found)
-    for interpreter in found:
-        if not version or f"{interpreter.version}.".startswith(f"{version}."):
-            return interpreter
+    serves = (each for each in found if not version or f"{each.version}.".startswith(f"{version}."))
+    return next(serves, None)
+
+
+def none_serves(version: str, found: Iterable[Interpreter], remedy: str) -> Problem:
+    """Return what to say where none serves: what there is, and what to do.
+
+    Args:
+        version: what is asked for.
+        found: what the host has.
+        remedy: why there is no other, or what to type.
+    """
     listing = ", ".join(f"{each.version} ({each.path})" for each in found) or "no Python 3"
-    raise Problem(
-        f"python_version is {version!r}, and this host has {listing}. "
-        "Set python_version to one of these, or leave it empty for the distribution's own."
+    return Problem(
+        f"python_version is {version!r}, and this host has {listing}. {remedy} "
+        "Or set python_version to one of these, or leave it empty for the distribution's own."
     )

@@ -63,6 +63,11 @@ class Release:
         return self.runtime / "gunicorn.sock"
 
     @property
+    def wheels(self) -> Path:
+        """What the virtualenv is made from where the host reaches no index; gone when the release is complete."""
+        return self.path / "wheels"
+
+    @property
     def manifest(self) -> Path:
         """Written last: a release without it is half-made and never used."""
         return self.path / "manifest.json"

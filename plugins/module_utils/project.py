@@ -57,8 +57,10 @@ def find_project(tree: Tree, directory: str = "") -> PurePosixPath:
     return PurePosixPath(nearest[0])
 
 
-def find_requirements(tree: Tree, project: PurePosixPath, file: str = "") -> PurePosixPath:
-    """Return the requirements file: the one named, or requirements.txt beside manage.py or above it.
+def find_requirements(tree: Tree, project: PurePosixPath, file: str = "", environment: str = "") -> PurePosixPath:
+    """Return the requirements file: the one named, or the one beside manage.py or above it.
+
+    There, a file named after the environment comes before requirements.txt, to which it adds.
 
     Raises:
         Problem: there is none.
@@ -70,11 +72,11 @@ def find_requirements(tree: Tree, project: PurePosixPath, file: str = "") -> Pur
         return chosen
     for directory in (project, *project.parents):
         if str(directory / "requirements.txt") in tree.files:
-            return directory / "requirements.txt"
+            own = directory / f"{environment}.txt"
+            return own if str(own) in tree.files else directory / "requirements.txt"
     raise Problem(
-        f"{tree.name} has no requirements.txt. Make it from requirements_to_freeze.txt: in a new virtualenv, "
-        "pip install -r requirements_to_freeze.txt, then pip freeze -r requirements_to_freeze.txt > requirements.txt. "
-        "If it has another name, set release_requirements_file."
+        f"{tree.name} has no requirements.txt. Write what the project needs directly into requirements_to_freeze.txt, "
+        "and type: ansible-playbook lock.yml. If it has another name, set release_requirements_file."
     )
 
 

@@ -1,31 +1,75 @@
-"""Read and judge a project's requirements.txt, on the controller."""
+"""Read a project's requirements files, on the controller, as pip reads them."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import PurePosixPath
 
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
+from packaging.markers import default_environment
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
+FROZEN = "requirements.txt"
 TO_FREEZE = "requirements_to_freeze.txt"
-FREEZE_AGAIN = f"add it to {TO_FREEZE} and freeze again"
-COOPERATIVE_PSYCOPG = Version("3.1.14")
-"""The first psycopg 3 that waits without blocking under gevent."""
+LOCK = "ansible-playbook lock.yml"
+HASH = re.compile(r"sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128}")
+OPTIONS = (
+    *("-i", "--index-url", "--extra-index-url", "-f", "--find-links", "--no-index"),
+    *("--pre", "--prefer-binary", "--only-binary", "--no-binary", "--require-hashes"),
+)
+"""What pip and uv both take from a requirements file, and what makes no release less exact."""
 
 
 @dataclass(frozen=True)
 class Pin:
-    """A line of a requirements file: a distribution, and the version it is pinned to, if it is."""
+    """A line that names one version of a distribution, or one file.
 
-    name: str
+    Attributes:
+        requirement: what the line says.
+        version: None for a URL, and for what `===` names and PEP 440 does not know.
+        place: file and line, for messages.
+        hashes: of the files that may be installed.
+    """
+
+    requirement: Requirement
     version: Version | None
     place: str
-    text: str
+    hashes: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The name in the form of PEP 503, so that two spellings are equal."""
+        return canonicalize_name(self.requirement.name)
+
+    def applies(self, environment: Mapping[str, str]) -> bool:
+        """Tell whether the line is meant for an interpreter, from its marker (PEP 508)."""
+        marker = self.requirement.marker
+        return marker is None or marker.evaluate(dict(environment))
+
+
+@dataclass
+class Requirements:
+    """A requirements file and those that it names.
+
+    Attributes:
+        pins: the lines that are good.
+        problems: what is wrong with the others, a line each.
+        files: path and text of every file read, in order.
+    """
+
+    pins: list[Pin] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    files: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def sha256(self) -> str:
+        """The hash of all files, by which a virtualenv is found again."""
+        return sha256("\0".join(part for pair in self.files.items() for part in pair).encode()).hexdigest()
 
 
 def logical_lines(text: str) -> list[tuple[int, str]]:
@@ -47,136 +91,207 @@ def logical_lines(text: str) -> list[tuple[int, str]]:
     return lines
 
 
-def read_pins(
-    path: PurePosixPath, read: Callable[[str], str | None], place: str = "", above: Sequence[PurePosixPath] = ()
-) -> tuple[list[Pin], list[tuple[str, str]]]:
-    """Read a requirements file and those that it names with -r.
+def read_requirements(path: PurePosixPath, read: Callable[[str], str | None]) -> Requirements:
+    """Read a requirements file and those that it names with -r and -c.
 
     Args:
         path: the file, inside the project.
         read: returns the text of a file of the project, or None where there is none.
-        place: the line that names the file, if one does.
-        above: the files that are being read already.
-
-    Returns:
-        The pins, and path and text of every file read, in order.
 
     Raises:
-        Problem: a file is missing, or leads back to itself, or a line cannot be read.
+        Problem: the project has no such file.
     """
-    text = read(str(path))
-    if text is None:
-        raise Problem(f"{place}: the project has no {path}." if place else f"The project has no {path}.")
-    if path in above:
-        raise Problem(f"{place}: {path} is being read already. Take out one of the lines that name it.")
-    pins: list[Pin] = []
-    files = [(str(path), text)]
+    result = Requirements()
+    if read(str(path)) is None:
+        raise Problem(f"The project has no {path}.")
+    _read(path, read, result, ())
+    result.pins = list(dict.fromkeys(result.pins))
+    result.problems = list(dict.fromkeys([*result.problems, *_disagreements(result.pins)]))
+    return result
+
+
+def _read(
+    path: PurePosixPath, read: Callable[[str], str | None], result: Requirements, above: Sequence[PurePosixPath]
+) -> None:
+    text = result.files[str(path)] = read(str(path)) or ""
+    if not is_text(text):
+        result.problems.append(not_text(path))
+        return
     for number, line in logical_lines(text):
         place = f"{path}, line {number}"
         option = re.match(r"(-r|--requirement|-c|--constraint)[\s=]*(\S+)$", line)
-        if option:
-            other = PurePosixPath(*_normal(path.parent / option[2], place))
-            more_pins, more_files = read_pins(other, read, place, (*above, path))
-            pins += more_pins if option[1] in ("-r", "--requirement") else []
-            files += more_files
-        elif re.match(r"-e|--editable\b", line):
-            raise Problem(f"{place}: {line!r} is editable, and so not an exact version. Pin a version with ==.")
-        elif not line.startswith("-"):
-            pins.append(_pin(re.split(r"\s--", line)[0].strip(), place))
-    return pins, files
+        try:
+            if not option:
+                pin = parse_line(line, place)
+                result.pins += [pin] if pin else []
+                continue
+            other = inside(path.parent / option[2], place)
+            if read(str(other)) is None:
+                raise Problem(f"{place}: the project has no {other}.")
+            if other in (*above, path):
+                raise Problem(f"{place}: {other} is being read already. Take out one of the lines that name it.")
+            pins = list(result.pins)
+            _read(other, read, result, (*above, path))
+            if option[1] in ("-c", "--constraint"):
+                # Nothing is resolved at a deploy: there is nothing left to constrain.
+                result.pins = pins
+        except Problem as problem:
+            result.problems.append(str(problem))
 
 
-def _normal(path: PurePosixPath, place: str) -> list[str]:
+def is_text(text: str) -> bool:
+    """Tell whether what was read as UTF-8 was that."""
+    return "\0" not in text and "\ufffd" not in text
+
+
+def not_text(path: PurePosixPath | str) -> str:
+    """Return what to do with a file that is not UTF-8."""
+    return f"{path} is not UTF-8 (PowerShell's > writes UTF-16). Save it as UTF-8."
+
+
+def inside(path: PurePosixPath, place: str) -> PurePosixPath:
+    """Return a path of the project without `..`.
+
+    Raises:
+        Problem: it leads out of the project.
+    """
     parts: list[str] = []
     for part in path.parts:
-        if part == "/" or (part == ".." and not parts):
+        if part == "/" or (part == ".." and not parts) or part in ("http:", "https:"):
             raise Problem(f"{place}: {path} lies outside the project.")
         if part == "..":
             parts.pop()
         else:
             parts.append(part)
-    return parts
+    return PurePosixPath(*parts)
 
 
-def _pin(text: str, place: str) -> Pin:
+def parse_option(line: str, place: str) -> None:
+    """Refuse an option of pip that has no place in a project's requirements.
+
+    Raises:
+        Problem: it has none, or it holds a password.
+    """
+    if re.match(r"-e|--editable\b", line):
+        raise Problem(f"{place}: {line!r} is editable, and so not an exact version. Pin a version with ==.")
+    if not re.match(rf"({'|'.join(OPTIONS)})(\s|=|$)", line):
+        option = re.split(r"[\s=]", line)[0]
+        raise Problem(f"{place}: {option} is no option for a deploy. Take the line out.")
+    if re.search(r"//[^/\s]*@", line):
+        raise Problem(
+            f"{place}: a password in git is none any more. Put the URL into the vault, refer to it in python_indexes, "
+            "and take the line out."
+        )
+
+
+def parse_requirement(line: str, place: str) -> tuple[Requirement, tuple[str, ...]]:
+    """Return what a line asks for, and its hashes.
+
+    Raises:
+        Problem: it asks for something that only this checkout has, or cannot be read.
+    """
+    text, *options = (part.strip() for part in re.split(r"\s--", line))
+    hashes = tuple(re.sub(r"^hash[\s=]*", "", option) for option in options if option.startswith("hash"))
+    for each in hashes:
+        if not HASH.fullmatch(each):
+            raise Problem(f"{place}: {each!r} is no hash. Write it as --hash=sha256: and 64 of 0-9 and a-f.")
+    if re.search(r"\$\{\w+\}", text):
+        raise Problem(f"{place}: {text!r} would take its meaning from the environment, which a host has not.")
+    is_path = re.match(r"[./~]|file:", text) or re.search(r"@\s*file:", text)
+    if is_path or ("://" not in text and re.search(r"\.(whl|zip|tar\.\w+)$", text)):
+        raise Problem(f"{place}: {text!r} is a path, which a host has not. Pin a version with ==.")
     try:
-        requirement = Requirement(text)
+        return Requirement(text), hashes
     except InvalidRequirement:
         raise Problem(f"{place}: {text!r} is not a requirement with a version. Write it as name==version.") from None
-    name = canonicalize_name(requirement.name)
+
+
+def parse_line(line: str, place: str) -> Pin | None:
+    """Return what a line pins, or None if it is an option.
+
+    Raises:
+        Problem: it may mean another version tomorrow, or cannot be read.
+    """
+    if line.startswith("-"):
+        parse_option(line, place)
+        return None
+    requirement, hashes = parse_requirement(line, place)
     specifiers = list(requirement.specifier)
     if requirement.url:
-        return Pin(name, None, place, text) if "#sha256=" in requirement.url else _unpinned(place, text)
+        if not hashes and not re.search(r"#(.*&)?sha256=[0-9a-f]{64}(&|$)", requirement.url):
+            raise Problem(f"{place}: {requirement} has no hash, so it may be another file tomorrow. {_freeze()}")
+        return Pin(requirement, None, place, hashes)
     if len(specifiers) != 1 or specifiers[0].operator not in ("==", "===") or specifiers[0].version.endswith("*"):
-        return _unpinned(place, text)
+        raise Problem(f"{place}: {requirement} is not pinned to one version. {_freeze()}")
     try:
-        return Pin(name, Version(specifiers[0].version), place, text)
+        return Pin(requirement, Version(specifiers[0].version), place, hashes)
     except InvalidVersion:
-        return Pin(name, None, place, text)
+        return Pin(requirement, None, place, hashes)
 
 
-def _unpinned(place: str, text: str) -> Pin:
-    return Pin("", None, place, text)
+def _freeze() -> str:
+    return f"Put it into {TO_FREEZE} and type: {LOCK}"
 
 
-def problems(pins: Sequence[Pin], path: str, database: str) -> list[str]:
-    """Return what keeps these requirements from running under gunicorn with gevent, a line each.
+def _disagreements(pins: Sequence[Pin]) -> Iterator[str]:
+    """Yield what is wrong with lines beside each other."""
+    seen: dict[str, Pin] = {}
+    for pin in pins:
+        if pin.requirement.marker:
+            continue
+        other = seen.setdefault(pin.name, pin)
+        if (other.version, other.requirement.url) != (pin.version, pin.requirement.url):
+            yield f"{pin.place}: {pin.requirement} contradicts {other.place}: {other.requirement}. Take one out."
+    hashed = [pin for pin in pins if pin.hashes or pin.requirement.url]
+    if any(pin.hashes for pin in pins):
+        for pin in pins:
+            if pin not in hashed:
+                yield f"{pin.place}: {pin.requirement} has no hash, and other lines have: all, or none."
+
+
+@dataclass(frozen=True)
+class Direct:
+    """A line of requirements_to_freeze.txt."""
+
+    requirement: Requirement
+    place: str
+
+    @property
+    def name(self) -> str:
+        """The name in the form of PEP 503."""
+        return canonicalize_name(self.requirement.name)
+
+
+def read_direct(path: PurePosixPath | str, text: str) -> tuple[list[Direct], list[str]]:
+    """Return what requirements_to_freeze.txt asks for, and what is wrong with it, a line each."""
+    if not is_text(text):
+        return [], [not_text(path)]
+    found: list[Direct] = []
+    problems = []
+    for number, line in logical_lines(text):
+        place = f"{path}, line {number}"
+        try:
+            if re.match(r"-r|--requirement|-c|--constraint", line):
+                raise Problem(f"{place}: {line!r} would stand in {FROZEN} as it is. Put that file's lines here.")
+            if line.startswith("-"):
+                parse_option(line, place)
+            else:
+                found.append(Direct(parse_requirement(line, place)[0], place))
+        except Problem as problem:
+            problems.append(str(problem))
+    return found, problems
+
+
+def linux_environment(python: str = "") -> dict[str, str]:
+    """Return what markers (PEP 508) are judged by where no host has been asked yet.
 
     Args:
-        pins: from `read_pins`.
-        path: the file, for messages.
-        database: the scheme of DATABASE_URL, for example `postgres`; empty where there is none.
+        python: the full version of the interpreter; empty: of this one.
     """
-    found = [
-        f"{pin.place}: {pin.text} is not pinned to one version. Put it into {TO_FREEZE} and freeze again, "
-        f"so that name==version stands here"
-        for pin in dict.fromkeys(pins)  # a file may have been read twice
-        if not pin.name
-    ]
-    pinned = {pin.name: pin for pin in pins if pin.name}
-
-    def lacks(name: str, reason: str) -> None:
-        if name not in pinned:
-            found.append(f"{path} lacks {name}: {reason}; {FREEZE_AGAIN}")
-
-    lacks("gunicorn", "it serves the app")
-    lacks("gevent", "gunicorn's workers are gevent's")
-    gunicorn = pinned.get("gunicorn")
-    if gunicorn and gunicorn.version and gunicorn.version >= Version("26.1"):
-        lacks("packaging", "gunicorn 26.1 and newer needs it with gevent; write gunicorn[gevent]")
-    if database.startswith(("postgres", "psql", "pgsql", "postgis")):
-        found += _postgresql_problems(pinned, path)
-    elif database.startswith("mysql"):
-        found += _mysql_problems(pinned, path)
-    return found
-
-
-def _postgresql_problems(pinned: Mapping[str, Pin], path: str) -> list[str]:
-    if {"psycopg2", "psycopg2-binary"} & pinned.keys():
-        if "psycogreen" in pinned:
-            return []
-        return [f"{path} lacks psycogreen: without it psycopg2 blocks its worker under gevent; {FREEZE_AGAIN}"]
-    psycopg = pinned.get("psycopg")
-    if psycopg is None:
-        return [f"{path} lacks a driver for PostgreSQL: psycopg, or psycopg2 with psycogreen; {FREEZE_AGAIN}"]
-    if psycopg.version and psycopg.version < COOPERATIVE_PSYCOPG:
-        return [
-            (
-                f"{psycopg.place}: psycopg {psycopg.version} blocks its worker under gevent. "
-                f"In {TO_FREEZE} write psycopg>={COOPERATIVE_PSYCOPG}, and freeze again"
-            )
-        ]
-    return []
-
-
-def _mysql_problems(pinned: Mapping[str, Pin], path: str) -> list[str]:
-    if "pymysql" in pinned:
-        return []
-    if "mysqlclient" in pinned:
-        return [
-            (
-                f"{pinned['mysqlclient'].place}: mysqlclient waits in C and blocks its worker under gevent. "
-                f"In {TO_FREEZE} write PyMySQL instead, and freeze again"
-            )
-        ]
-    return [f"{path} lacks PyMySQL: it is the driver for MySQL that works under gevent; {FREEZE_AGAIN}"]
+    environment = {key: str(value) for key, value in default_environment().items()}
+    environment.update(sys_platform="linux", os_name="posix", platform_system="Linux")
+    if python:
+        release = Version(python).release
+        short = ".".join(map(str, release[:2]))
+        environment.update(python_version=short, python_full_version=python, implementation_version=python)
+    return environment

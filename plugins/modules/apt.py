@@ -10,6 +10,11 @@ description:
   - In check mode that module fails on a host that has neither C(python3-apt) nor package lists yet. This says there
     what it would install.
 author: The initech.django team
+options:
+  named_at:
+    description: Packages, and where somebody named them, for the message where apt does not know one.
+    type: dict
+    default: {}
 attributes:
   check_mode:
     support: full

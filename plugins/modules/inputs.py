@@ -11,6 +11,11 @@ description:
     A value is lacking when it is not set, empty where it must not be, still says C(FILL IN), or cannot be evaluated.
   - Runs on the controller, and needs to run once only.
 author: The initech.django team
+options:
+  complete:
+    description: Whether every variable has to be there; else only that the run touches one environment.
+    type: bool
+    default: true
 attributes:
   check_mode:
     support: full

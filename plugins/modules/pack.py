@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime, timezone
-from hashlib import sha256
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.initech.django.plugins.module_utils import git, project, requirements
+from ansible_collections.initech.django.plugins.module_utils import git, guards, native, project, requirements
 from ansible_collections.initech.django.plugins.module_utils.layout import new_release_id
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
+from ansible_collections.initech.django.plugins.module_utils.wheels import pack_wheels
 
 DOCUMENTATION = """
 module: pack
@@ -44,6 +45,18 @@ options:
     description: The WSGI application. Empty is what the project's settings say.
     type: str
     default: ""
+  environment:
+    description: The name of the environment. Where the project has a requirements file of that name, it is taken.
+    type: str
+    default: ""
+  developer_packages:
+    description: Names of packages that are refused, with C(*) for any end.
+    type: list
+    elements: str
+    default: []
+  wheels:
+    description: A directory on this machine that has a file for every requirement, for hosts that reach no index.
+    type: path
   database:
     description: The scheme of DATABASE_URL, to see that its driver is there. Never the URL, which is a secret.
     type: str
@@ -93,12 +106,26 @@ project:
   type: str
   returned: success
 requirements:
-  description: The requirements file in it.
-  type: str
+  description: The requirements file in it, and those that it names.
+  type: list
+  elements: str
   returned: success
 requirements_sha256:
-  description: The hash of that file and of those that it names.
+  description: The hash of these files.
   type: str
+  returned: success
+pins:
+  description: The lines of these files, with their hashes.
+  type: list
+  elements: str
+  returned: success
+native:
+  description: The Debian packages that comments in requirements_to_freeze.txt name, with file and line.
+  type: dict
+  returned: success
+wheels:
+  description: The archive of the files of O(wheels) that the requirements need; empty without O(wheels).
+  type: path
   returned: success
 wsgi:
   description: The WSGI application.
@@ -108,7 +135,37 @@ wsgi:
 """
 
 
-def pack(parameters: dict[str, str]) -> dict[str, str]:
+def judge(
+    tree: project.Tree, path: PurePosixPath, parameters: dict[str, Any]
+) -> tuple[requirements.Requirements, dict[str, str]]:
+    """Return the project's requirements, and the Debian packages that they need.
+
+    Raises:
+        Problem: they are no good; the message lists everything.
+    """
+    read = requirements.read_requirements(path, tree.read)
+    found = list(read.problems)
+    environment = parameters["environment"]
+    if path.stem == environment and not parameters["requirements_file"]:
+        found += guards.environment_file_problems(path, read.files[str(path)])
+    to_freeze = path.with_name(requirements.TO_FREEZE)
+    text = tree.read(str(to_freeze))
+    packages: dict[str, str] = {}
+    if text is not None:
+        found += guards.frozen_problems(read.pins, read.files, to_freeze, text)
+        try:
+            packages = native.native_packages(to_freeze, text)
+        except Problem as problem:
+            found.append(str(problem))
+    found += guards.developer_problems(read.pins, parameters["developer_packages"], environment)
+    if not read.problems:
+        found += guards.gevent_problems(read.pins, str(path), parameters["database"])
+    if found:
+        raise Problem(f"{tree.name} cannot be deployed:\n" + "\n".join(f"  {problem}" for problem in found))
+    return read, packages
+
+
+def pack(parameters: dict[str, Any]) -> dict[str, Any]:
     """Return the module's result.
 
     Raises:
@@ -127,11 +184,8 @@ def pack(parameters: dict[str, str]) -> dict[str, str]:
             f"{tree.name} has {dotenv} in git, where no secret may be. Type: git rm --cached {dotenv} && git commit"
         )
     wsgi = project.find_wsgi(tree, directory, parameters["wsgi"])
-    file = project.find_requirements(tree, directory, parameters["requirements_file"])
-    pins, files = requirements.read_pins(file, tree.read)
-    found = requirements.problems(pins, str(file), parameters["database"])
-    if found:
-        raise Problem(f"{tree.name} cannot be deployed:\n" + "\n".join(f"  {problem}" for problem in found))
+    file = project.find_requirements(tree, directory, parameters["requirements_file"], parameters["environment"])
+    read, packages = judge(tree, file, parameters)
     return {
         "release": new_release_id(source.commit, datetime.now(timezone.utc)),
         "version": source.version,
@@ -139,20 +193,25 @@ def pack(parameters: dict[str, str]) -> dict[str, str]:
         "tree": source.tree,
         "archive": str(archive),
         "project": str(directory),
-        "requirements": str(file),
-        "requirements_sha256": sha256("\0".join(part for pair in files for part in pair).encode()).hexdigest(),
+        "requirements": list(read.files),
+        "requirements_sha256": read.sha256,
+        "pins": [" ".join([str(pin.requirement), *(f"--hash={each}" for each in pin.hashes)]) for pin in read.pins],
+        "native": packages,
+        "wheels": str(pack_wheels(Path(parameters["wheels"]), read.pins, cache)) if parameters["wheels"] else "",
         "wsgi": wsgi,
     }
 
 
 def main() -> None:
     """Run the module."""
-    options = ("subdirectory", "project_directory", "requirements_file", "wsgi", "database")
+    options = ("subdirectory", "project_directory", "requirements_file", "environment", "wsgi", "database")
     module = AnsibleModule(
         argument_spec={
             "repository": {"type": "str", "required": True},
             "version": {"type": "str", "required": True},
             "cache": {"type": "path", "default": "~/.cache/initech-django"},
+            "developer_packages": {"type": "list", "elements": "str", "default": []},
+            "wheels": {"type": "path"},
             **{option: {"type": "str", "default": ""} for option in options},
         },
         supports_check_mode=True,

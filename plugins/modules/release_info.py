@@ -10,6 +10,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.initech.django.plugins.module_utils import history
 from ansible_collections.initech.django.plugins.module_utils.layout import App
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
+from ansible_collections.initech.django.plugins.module_utils.virtualenvs import is_sound
 
 DOCUMENTATION = """
 module: release_info
@@ -52,7 +53,9 @@ parts:
   type: dict
   returned: success
 changes:
-  description: The names of the parts in which the new release would differ from the live one.
+  description:
+    - The names of the parts in which the new release would differ from the live one. C(virtualenv) is among them where
+      somebody changed that of the live one.
   type: list
   elements: str
   returned: success
@@ -87,7 +90,9 @@ def compare(app: App, parts: dict[str, str], dotenv: str | None, is_active: bool
         same_dotenv = (live.project / ".env").read_text(encoding="utf-8") == dotenv
     except FileNotFoundError:
         same_dotenv = False
-    return changes + [".env"] * (not same_dotenv) + ["not running"] * (not is_active)
+    same_virtualenv = is_sound(live.virtualenv.resolve())
+    conditions = {".env": same_dotenv, "virtualenv": same_virtualenv, "not running": is_active}
+    return changes + [name for name, holds in conditions.items() if not holds]
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import grp
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -128,6 +129,7 @@ def stage(options: dict[str, Any]) -> dict[str, Any]:
     manage.collect_static(release, settings, options["env_as_environment"])
     manage.link_media(release, settings)
     manage.link_sqlite(release, settings)
+    shutil.rmtree(release.wheels, ignore_errors=True)
     manifest = {
         "release": release.id,
         "version": options["version"],

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.initech.django.plugins.module_utils.installer import MARKER, create, virtualenv_name
+from ansible_collections.initech.django.plugins.module_utils import installer
 from ansible_collections.initech.django.plugins.module_utils.layout import App
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 
@@ -14,7 +15,9 @@ module: virtualenv
 short_description: Make the virtualenv of an interpreter and a requirements file
 description:
   - The virtualenv is named by the hash of both, shared by all releases that have the same, and never changed again.
-  - One that an interrupted run left half-made is never used, but made anew.
+  - One that an interrupted run left half-made is never used, but made anew. One that somebody changed afterwards is
+    left to the release that may run from it, and another takes its place.
+  - It gets what the file says, no more and no less; C(pip) itself is not in it.
   - uv installs where the host has it, pip otherwise or where it is told to. Both trust what the host trusts.
 author: The initech.django team
 options:
@@ -30,23 +33,44 @@ options:
     description: Its version.
     type: str
     required: true
-  requirements:
-    description: The path of the requirements file on the host.
+  source:
+    description: The directory of the unpacked source.
     type: path
     required: true
+  requirements:
+    description: The paths of the requirements file and of those that it names, in the source.
+    type: list
+    elements: str
+    required: true
   requirements_sha256:
-    description: The hash of that file and of those that it names.
+    description: The hash of these files.
     type: str
+    required: true
+  pins:
+    description: The lines of these files, with their hashes.
+    type: list
+    elements: str
     required: true
   installer:
     description: What fills it. Where V(uv) is not on the host, V(pip) serves.
     type: str
     choices: [uv, pip]
     default: uv
+  indexes:
+    description: URLs of package indexes, the first instead of the default one. Empty is what the host is configured to.
+    type: list
+    elements: str
+    default: []
+  wheels:
+    description: A directory on the host that has everything. No index is asked then.
+    type: path
 attributes:
   check_mode:
     support: full
     description: Tells whether it would make one.
+  diff_mode:
+    support: full
+    description: Shows which packages differ from those of the live release.
 """
 EXAMPLES = """
 - name: Make the virtualenv
@@ -54,15 +78,49 @@ EXAMPLES = """
     app_name: shop
     python: /usr/bin/python3
     python_version: 3.13.5
-    requirements: /srv/shop/releases/20261124T101500Z-1a2b3c4d/source/requirements.txt
+    source: /srv/shop/releases/20261124T101500Z-1a2b3c4d/source
+    requirements: [requirements.txt]
     requirements_sha256: "{{ pack.requirements_sha256 }}"
+    pins: "{{ pack.pins }}"
 """
 RETURN = """
 path:
   description: The directory of the virtualenv.
   type: path
   returned: success
+packages:
+  description: What is in it, or in check mode would be.
+  type: list
+  elements: str
+  returned: success
+  sample: [Django==5.2.19]
 """
+
+
+def make(options: dict[str, Any], uv: str | None, check_mode: bool) -> tuple[Path, bool]:
+    """Return the virtualenv, and whether it had to be made.
+
+    Raises:
+        Problem: it could not be made.
+    """
+    directory = App(options["app_name"]).virtualenvs
+    python, version = options["python"], options["python_version"]
+    name = installer.virtualenv_name(python, version, options["requirements_sha256"])
+    path, is_new = installer.find_place(directory, name)
+    if not is_new or check_mode:
+        return path, is_new
+    sources = {file: Path(options["source"], file) for file in options["requirements"]}
+    wheels = Path(options["wheels"]) if options["wheels"] else None
+    source = installer.Source(uv if options["installer"] == "uv" else None, options["indexes"], wheels)
+    with installer.alone(directory) as lock:
+        # Another run may have made it while we waited.
+        path, is_new = installer.find_place(directory, name)
+        if is_new:
+            file = sources[options["requirements"][0]]
+            installer.create(path, python, file, source, pins=options["pins"], lock=lock)
+            texts = {name: each.read_text(encoding="utf-8-sig") for name, each in sources.items()}
+            installer.complete(path, python, version, texts)
+    return path, is_new
 
 
 def main() -> None:
@@ -72,21 +130,31 @@ def main() -> None:
             "app_name": {"type": "str", "required": True},
             "python": {"type": "path", "required": True},
             "python_version": {"type": "str", "required": True},
-            "requirements": {"type": "path", "required": True},
+            "source": {"type": "path", "required": True},
+            "requirements": {"type": "list", "elements": "str", "required": True},
             "requirements_sha256": {"type": "str", "required": True},
+            "pins": {"type": "list", "elements": "str", "required": True},
             "installer": {"type": "str", "choices": ["uv", "pip"], "default": "uv"},
+            "indexes": {"type": "list", "elements": "str", "default": [], "no_log": True},
+            "wheels": {"type": "path"},
         },
         supports_check_mode=True,
     )
-    options = module.params
-    name = virtualenv_name(options["python"], options["python_version"], options["requirements_sha256"])
-    path = App(options["app_name"]).virtualenvs / name
-    changed = not (path / MARKER).exists()
     try:
-        if changed and not module.check_mode:
-            uv = module.get_bin_path("uv") if options["installer"] == "uv" else None
-            create(path, options["python"], Path(options["requirements"]), uv)
-        module.exit_json(changed=changed, path=str(path))
+        path, changed = make(module.params, module.get_bin_path("uv"), module.check_mode)
+        is_planned = changed and module.check_mode
+        packages = [pin.split()[0] for pin in module.params["pins"]] if is_planned else installer.listing(path)
+        result: dict[str, Any] = {"changed": changed, "path": str(path), "packages": packages}
+        if changed and module._diff:
+            live = App(module.params["app_name"]).live()
+            before = installer.listing(live.virtualenv.resolve()) if live else []
+            result["diff"] = {
+                "before_header": "packages of the live release",
+                "after_header": "packages of the new one",
+                "before": "".join(f"{line}\n" for line in sorted(before, key=str.lower)),
+                "after": "".join(f"{line}\n" for line in sorted(packages, key=str.lower)),
+            }
+        module.exit_json(**result)
     except Problem as problem:
         module.fail_json(msg=str(problem))
 

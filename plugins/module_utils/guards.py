@@ -1,0 +1,147 @@
+"""Judge a project's requirements, on the controller, before any host is touched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
+from pathlib import PurePosixPath
+
+from ansible_collections.initech.django.plugins.module_utils.lock import read_header
+from ansible_collections.initech.django.plugins.module_utils.requirements import (
+    FROZEN,
+    LOCK,
+    TO_FREEZE,
+    Direct,
+    Pin,
+    linux_environment,
+    logical_lines,
+    read_direct,
+)
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+FREEZE_AGAIN = f"add it to {TO_FREEZE} and type: {LOCK}"
+COOPERATIVE_PSYCOPG = Version("3.1.14")
+"""The first psycopg 3 that waits without blocking under gevent."""
+
+
+def gevent_problems(pins: Sequence[Pin], path: str, database: str) -> list[str]:
+    """Return what keeps these requirements from running under gunicorn with gevent, a line each.
+
+    Args:
+        pins: from `read_requirements`.
+        path: the file, for messages.
+        database: the scheme of DATABASE_URL, for example `postgres`; empty where there is none.
+    """
+    found = []
+    pinned = {pin.name: pin for pin in pins}
+
+    def lacks(name: str, reason: str) -> None:
+        if name not in pinned:
+            found.append(f"{path} lacks {name}: {reason}; {FREEZE_AGAIN}")
+
+    lacks("gunicorn", "it serves the app")
+    lacks("gevent", "gunicorn's workers are gevent's")
+    gunicorn = pinned.get("gunicorn")
+    if gunicorn and gunicorn.version and gunicorn.version >= Version("26.1"):
+        lacks("packaging", "gunicorn 26.1 and newer needs it with gevent; write gunicorn[gevent]")
+    if database.startswith(("postgres", "psql", "pgsql", "postgis")):
+        found += _postgresql_problems(pinned, path)
+    elif database.startswith("mysql"):
+        found += _mysql_problems(pinned, path)
+    return found
+
+
+def _postgresql_problems(pinned: Mapping[str, Pin], path: str) -> list[str]:
+    if {"psycopg2", "psycopg2-binary"} & pinned.keys():
+        if "psycogreen" in pinned:
+            return []
+        return [f"{path} lacks psycogreen: without it psycopg2 blocks its worker under gevent; {FREEZE_AGAIN}"]
+    psycopg = pinned.get("psycopg")
+    if psycopg is None:
+        return [f"{path} lacks a driver for PostgreSQL: psycopg, or psycopg2 with psycogreen; {FREEZE_AGAIN}"]
+    if psycopg.version and psycopg.version < COOPERATIVE_PSYCOPG:
+        return [
+            (
+                f"{psycopg.place}: psycopg {psycopg.version} blocks its worker under gevent. "
+                f"In {TO_FREEZE} write psycopg>={COOPERATIVE_PSYCOPG}, and type: {LOCK}"
+            )
+        ]
+    return []
+
+
+def _mysql_problems(pinned: Mapping[str, Pin], path: str) -> list[str]:
+    if "pymysql" in pinned:
+        return []
+    if "mysqlclient" in pinned:
+        return [
+            (
+                f"{pinned['mysqlclient'].place}: mysqlclient waits in C and blocks its worker under gevent. "
+                f"In {TO_FREEZE} write PyMySQL instead, and type: {LOCK}"
+            )
+        ]
+    return [f"{path} lacks PyMySQL: it is the driver for MySQL that works under gevent; {FREEZE_AGAIN}"]
+
+
+def frozen_problems(pins: Sequence[Pin], files: Mapping[str, str], to_freeze: PurePosixPath, text: str) -> list[str]:
+    """Return where requirements.txt is not what requirements_to_freeze.txt brings, a line each.
+
+    Args:
+        pins: from `read_requirements`.
+        files: path and text of the files that they stand in.
+        to_freeze: the path of requirements_to_freeze.txt.
+        text: its content.
+    """
+    frozen = str(to_freeze.with_name(FROZEN))
+    header = read_header(files.get(frozen, ""))
+    if header and header.is_stale(text):
+        return [f"{to_freeze} was changed after {frozen} was made from it. Type: {LOCK}"]
+    direct, found = read_direct(to_freeze, text)
+    environment = linux_environment(header.python if header else "")
+    pinned = {pin.name: pin for pin in pins}
+    for each in direct:
+        marker, pin = each.requirement.marker, pinned.get(each.name)
+        if marker is not None and not marker.evaluate(dict(environment)):
+            continue
+        if pin is None:
+            found.append(f"{each.place}: {each.requirement} is not in {frozen}. Type: {LOCK}")
+        elif not _satisfies(pin, each):
+            wish = f"{each.place} asks for {each.requirement}"
+            found.append(f"{pin.place}: {pin.requirement} is pinned, and {wish}. Type: {LOCK}")
+    return found
+
+
+def _satisfies(pin: Pin, direct: Direct) -> bool:
+    if direct.requirement.url:
+        return direct.requirement.url.partition("#")[0] == (pin.requirement.url or "").partition("#")[0]
+    return pin.version is None or direct.requirement.specifier.contains(pin.version, prereleases=True)
+
+
+def developer_problems(pins: Sequence[Pin], patterns: Sequence[str], environment: str) -> list[str]:
+    """Return which packages only developers need, a line each.
+
+    Args:
+        pins: from `read_requirements`.
+        patterns: names, with `*` for any end.
+        environment: for the message.
+    """
+    # canonicalize_name would leave a star alone.
+    wanted = [canonicalize_name(pattern) for pattern in patterns]
+    return [
+        (
+            f"{pin.place}: {pin.requirement} is a developer's tool, and has no place in {environment}. Take it out of "
+            f"{TO_FREEZE} and type: {LOCK}; a file named after another environment may add it there"
+        )
+        for pin in pins
+        if any(fnmatchcase(pin.name, pattern) for pattern in wanted)
+    ]
+
+
+def environment_file_problems(path: PurePosixPath, text: str) -> Iterator[str]:
+    """Yield what is wrong with a file that is named after an environment."""
+    lines = logical_lines(text)
+    if not lines or lines[0][1].replace("--requirement", "-r").replace("=", " ").split() != ["-r", FROZEN]:
+        yield (
+            f"{path} is named after the environment, and so its first line has to be: -r {FROZEN}. "
+            "If it is something else, set release_requirements_file to the file you mean"
+        )

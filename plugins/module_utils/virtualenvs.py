@@ -1,0 +1,146 @@
+"""Read what a virtualenv on this host holds, without running any of it."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import json
+import os
+import re
+from collections.abc import Iterator
+from email.parser import HeaderParser
+from hashlib import sha256
+from importlib.metadata import Distribution, distributions
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.initech.django.plugins.module_utils.commands import run_or_fail
+
+MARKER = ".complete"
+IDENTIFY = """
+import json, os, platform, sys
+version = sys.implementation.version
+kind = "" if version.releaselevel == "final" else version.releaselevel[0] + str(version.serial)
+print(json.dumps({
+    "implementation_name": sys.implementation.name,
+    "implementation_version": "%d.%d.%d" % version[:3] + kind,
+    "os_name": os.name,
+    "platform_machine": platform.machine(),
+    "platform_python_implementation": platform.python_implementation(),
+    "platform_release": platform.release(),
+    "platform_system": platform.system(),
+    "platform_version": platform.version(),
+    "python_full_version": platform.python_version(),
+    "python_version": ".".join(platform.python_version_tuple()[:2]),
+    "sys_platform": sys.platform,
+}))
+"""
+"""What the markers of PEP 508 are judged by."""
+
+
+def site_packages(path: Path) -> Path:
+    """Return the directory of a virtualenv's packages; of one that has none, where nothing is."""
+    return next(iter(sorted(path.glob("lib/python3*/site-packages"))), path / "lib" / "site-packages")
+
+
+def identify(interpreter: Path, user: str | None = None) -> dict[str, str]:
+    """Return what an interpreter says of itself, by the names of PEP 508's markers.
+
+    It runs with the rights of a user and without its packages, so that none of them has a say.
+
+    Raises:
+        Problem: it cannot be run.
+    """
+    answer: dict[str, str] = json.loads(
+        run_or_fail([interpreter, "-I", "-S", "-c", IDENTIFY], f"{interpreter} cannot be run", user=user)
+    )
+    return answer
+
+
+def fingerprint(path: Path) -> str:
+    """Return a hash that changes with every file of a virtualenv, in a moment, from names, sizes and times alone."""
+    entries = []
+    for directory, directories, files in os.walk(path):
+        directories[:] = [name for name in directories if name != "__pycache__"]
+        for name in files + [each for each in directories if Path(directory, each).is_symlink()]:
+            if name in (MARKER, f"{MARKER}.draft") and Path(directory) == path:
+                continue
+            file = os.path.join(directory, name)
+            status = os.lstat(file)
+            target = os.readlink(file) if os.path.islink(file) else ""
+            entries.append(
+                f"{file[len(str(path)) :]}\0{status.st_mode}\0{status.st_size}\0{status.st_mtime_ns}\0{target}"
+            )
+    return sha256("\n".join(sorted(entries)).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def read_marker(path: Path) -> dict[str, Any]:
+    """Return what a virtualenv was made of; empty where it is not complete."""
+    try:
+        marker: dict[str, Any] = json.loads((path / MARKER).read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return {}
+    return marker
+
+
+def is_sound(path: Path) -> bool:
+    """Tell whether a virtualenv is complete, and has been left alone since."""
+    marker = read_marker(path)
+    return bool(marker) and marker.get("fingerprint") == fingerprint(path)
+
+
+def _records(distribution: Distribution, site: Path) -> Iterator[tuple[Path, str]]:
+    """Yield the files of a distribution, and their hashes as its record has them; empty where it has none.
+
+    Source of the format: the specification "Recording installed projects". `distribution.files` would do, but leaves
+    out files that are gone.
+    """
+    for row in csv.reader((distribution.read_text("RECORD") or "").splitlines()):
+        yield Path(os.path.normpath(site / row[0])), row[1] if len(row) > 1 else ""
+
+
+def _is_changed(file: Path, digest: str) -> bool:
+    mode, _, expected = digest.partition("=")
+    if file.suffix == ".pyc" or mode not in ("", "sha256"):
+        return False
+    try:
+        content = file.read_bytes()
+    except OSError:
+        return True
+    return bool(mode) and base64.urlsafe_b64encode(sha256(content).digest()).rstrip(b"=").decode() != expected
+
+
+def read_packages(path: Path) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return the packages of a virtualenv, and files in it that belong to none of them.
+
+    Each has `name`, `version`, `requires`, `url` (empty if an index had it) and `changed`, the files that are not what
+    was installed.
+    """
+    packages: list[dict[str, Any]] = []
+    owned: set[Path] = set()
+    site = site_packages(path)
+    for distribution in distributions(path=[str(site)]):
+        metadata = HeaderParser().parsestr(
+            distribution.read_text("METADATA") or distribution.read_text("PKG-INFO") or ""
+        )
+        direct = json.loads(distribution.read_text("direct_url.json") or "{}")
+        records = list(_records(distribution, site))
+        owned.update(file for file, _ in records)
+        packages.append(
+            {
+                "name": metadata["Name"] or "",
+                "version": metadata["Version"] or "",
+                "requires": metadata.get_all("Requires-Dist") or [],
+                "url": direct.get("url", ""),
+                "changed": sorted(os.path.relpath(file, path) for file, digest in records if _is_changed(file, digest)),
+            }
+        )
+    packages.sort(key=lambda each: re.sub(r"[-_.]+", "-", each["name"]).lower())
+    return packages, sorted(str(file.relative_to(path)) for file in _files(site) if file not in owned)
+
+
+def _files(directory: Path) -> Iterator[Path]:
+    """Yield the files below a directory but those that Python compiles."""
+    for parent, directories, files in os.walk(directory):
+        directories[:] = [name for name in directories if name != "__pycache__"]
+        yield from (Path(parent, name) for name in files)
