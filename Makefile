@@ -29,7 +29,7 @@ check: setup ## Run all tests that need no host
 	ruff check --quiet .
 	ruff format --quiet --check .
 	mypy -p ansible_collections.initech.django.plugins
-	mypy molecule tests
+	mypy bench molecule tests
 	yamllint .
 	ansible-lint
 	pytest -q tests/unit tests/roles tests/templates
@@ -43,6 +43,10 @@ test: check ## Run all tests: those, Molecule on Debian 12 and 13, and deploys o
 lock: setup ## Freeze the controller's own requirements with the oldest Python; UPGRADE=all moves all versions
 	ansible localhost -m initech.django.lock \
 	  -a "directory=$(CURDIR) python=$$(command -v python3.11) upgrade=$(UPGRADE)"
+
+.PHONY: bench
+bench: setup ## Measure what is promised of speed, each as a ratio
+	@python bench/installers.py
 
 .PHONY: docs
 docs: setup ## Write the tables of variables in the roles' READMEs

@@ -1,4 +1,4 @@
-"""The controller's half of `initech.django.virtualenv_proof`: it compares what the host has."""
+"""The controller's half of `initech.django.virtualenv_proof`: it compares what `virtualenv_info` read."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def prove(seen: dict[str, Any], asked: str) -> list[str]:
     found += interpreter_problems(asked, seen["marker"], version, seen["target"])
     found += differences(requirements.pins, packages, environment, str(path))
     found += [f"extra: {file} is in the virtualenv, and belongs to no package" for file in seen["strays"][:10]]
-    found += conflicts(packages, environment)
+    found += conflicts(requirements.pins, packages, environment)
     return found
 
 
@@ -49,7 +49,7 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars)
         asked = str(self._task.args.get("python_version", ""))
         arguments = {name: value for name, value in self._task.args.items() if name != "python_version"}
-        seen = self._execute_module("initech.django.virtualenv_proof", arguments, task_vars=task_vars)
+        seen = self._execute_module("initech.django.virtualenv_info", arguments, task_vars=task_vars)
         if seen.get("failed"):
             result.update(seen)
             return result
@@ -58,11 +58,13 @@ class ActionModule(ActionBase):
         except Problem as problem:
             found = [str(problem)]
         result.update(changed=False, release=seen["release"], python=seen["environment"]["python_full_version"])
-        result["packages"] = [f"{each['name']}=={each['version']}" for each in seen["packages"]]
-        if found:
-            listing = "\n".join(f"  {line}" for line in found)
-            result.update(
-                failed=True,
-                msg=f"The virtualenv of release {seen['release']} is not what its requirements say:\n{listing}",
+        if not found:
+            result["packages"] = [f"{each['name']}=={each['version']}" for each in seen["packages"]]
+            return result
+        lines = [f"The virtualenv of release {seen['release']} is not what its requirements say:", *found]
+        if not arguments.get("virtualenv"):
+            lines.append(
+                "A deploy makes another and leaves this one alone: ansible-playbook deploy.yml with the same -l"
             )
+        result.update(failed=True, msg="\n  ".join(lines))
         return result

@@ -11,8 +11,8 @@ from ansible_collections.initech.django.plugins.module_utils.requirements import
     FROZEN,
     LOCK,
     TO_FREEZE,
-    Direct,
     Pin,
+    Requirements,
     linux_environment,
     logical_lines,
     read_direct,
@@ -83,38 +83,36 @@ def _mysql_problems(pinned: Mapping[str, Pin], path: str) -> list[str]:
     return [f"{path} lacks PyMySQL: it is the driver for MySQL that works under gevent; {FREEZE_AGAIN}"]
 
 
-def frozen_problems(pins: Sequence[Pin], files: Mapping[str, str], to_freeze: PurePosixPath, text: str) -> list[str]:
+def frozen_problems(requirements: Requirements, to_freeze: PurePosixPath, text: str) -> list[str]:
     """Return where requirements.txt is not what requirements_to_freeze.txt brings, a line each.
 
     Args:
-        pins: from `read_requirements`.
-        files: path and text of the files that they stand in.
+        requirements: what `read_requirements` read.
         to_freeze: the path of requirements_to_freeze.txt.
         text: its content.
     """
     frozen = str(to_freeze.with_name(FROZEN))
-    header = read_header(files.get(frozen, ""))
+    if frozen not in requirements.files:
+        return []  # The user has another file deployed, which nobody froze.
+    header = read_header(requirements.files[frozen])
     if header and header.is_stale(text):
         return [f"{to_freeze} was changed after {frozen} was made from it. Type: {LOCK}"]
     direct, found = read_direct(to_freeze, text)
     environment = linux_environment(header.python if header else "")
-    pinned = {pin.name: pin for pin in pins}
+    # Of several lines for one name, the one counts that is meant for this interpreter.
+    pinned = {pin.name: pin for pin in sorted(requirements.pins, key=lambda pin: pin.applies(environment))}
     for each in direct:
         marker, pin = each.requirement.marker, pinned.get(each.name)
         if marker is not None and not marker.evaluate(dict(environment)):
             continue
         if pin is None:
-            found.append(f"{each.place}: {each.requirement} is not in {frozen}. Type: {LOCK}")
-        elif not _satisfies(pin, each):
+            # It may stand in a line that could not be read.
+            if not requirements.problems:
+                found.append(f"{each.place}: {each.requirement} is not in {frozen}. Type: {LOCK}")
+        elif not each.is_met_by(pin):
             wish = f"{each.place} asks for {each.requirement}"
             found.append(f"{pin.place}: {pin.requirement} is pinned, and {wish}. Type: {LOCK}")
     return found
-
-
-def _satisfies(pin: Pin, direct: Direct) -> bool:
-    if direct.requirement.url:
-        return direct.requirement.url.partition("#")[0] == (pin.requirement.url or "").partition("#")[0]
-    return pin.version is None or direct.requirement.specifier.contains(pin.version, prereleases=True)
 
 
 def developer_problems(pins: Sequence[Pin], patterns: Sequence[str], environment: str) -> list[str]:

@@ -8,14 +8,14 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 from ansible_collections.initech.django.plugins.module_utils.commands import CA_BUNDLE
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 
 PIP_CONFIGURATION = Path("/etc/pip.conf")
-PLAIN = re.compile(r"""[^\s"'\\#]+""")
-"""What all readers of netrc files agree on: they differ about quotes, backslashes and comments."""
+PLAIN = re.compile(r"[!$-&(-\[\]-~]+")
+"""What all readers of netrc files agree on: they differ about quotes, backslashes, comments and what is not ASCII."""
 
 
 class _PipConfiguration(configparser.RawConfigParser):
@@ -41,6 +41,19 @@ def uv_index(pip_configuration: str) -> dict[str, str]:
     }
 
 
+def _split(url: str) -> SplitResult | None:
+    """Return the parts of a URL, or None if it is none that an index can have."""
+    try:
+        parts = urlsplit(url)
+        # A password that is not percent-encoded, with / or # in it, looks like a port.
+        has_host = parts.port != 0 and bool(parts.hostname)
+    except ValueError:
+        return None
+    is_index = has_host if parts.scheme in ("https", "http") else parts.scheme == "file"
+    has_user = bool(parts.username) or not parts.password
+    return parts if is_index and has_user and not re.search(r"\s", url) else None
+
+
 def split_password(url: str, number: int = 1) -> tuple[str, str]:
     """Return an index's URL without user and password, and its line of a netrc file; empty where it has none.
 
@@ -52,16 +65,19 @@ def split_password(url: str, number: int = 1) -> tuple[str, str]:
         Problem: it is no URL of an index, or its password cannot be handed on.
     """
     here = f"python_indexes[{number - 1}]"
-    parts = urlsplit(url)
-    if parts.scheme not in ("https", "http", "file") or (parts.scheme != "file" and not parts.hostname):
-        raise Problem(f"{here} is no URL of a package index. Write it as https://user:password@host/simple")
+    parts = _split(url)
+    if parts is None:
+        raise Problem(
+            f"{here} is no URL of a package index. Write it as https://user:password@host/simple, "
+            "what is special in user and password percent-encoded"
+        )
     user, password = unquote(parts.username or ""), unquote(parts.password or "")
     if not user:
         return url, ""
     if not PLAIN.fullmatch(user) or (password and not PLAIN.fullmatch(password)):
         raise Problem(
-            f"{here}: user or password holds a blank, a quote, a backslash or #, and pip and uv read these "
-            "differently. Choose another password"
+            f"{here}: user or password holds a blank, a quote, a backslash, # or what is not ASCII, and pip and uv "
+            "read these differently. Choose another password"
         )
     clean = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
     quoted = password or '""'

@@ -43,6 +43,23 @@ class Source:
     wheels: Path | None = None
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """What a virtualenv is made of.
+
+    Attributes:
+        python: the interpreter.
+        version: its version.
+        files: the requirements file and those that it names, by their paths in the source.
+        pins: their lines, with the hashes.
+    """
+
+    python: str
+    version: str
+    files: Mapping[str, Path]
+    pins: Sequence[str]
+
+
 def virtualenv_name(python: str, version: str, requirements_sha256: str) -> str:
     """Return the name of the virtualenv for an interpreter and the content of its requirements files."""
     return sha256(f"{python}\0{version}\0{requirements_sha256}".encode()).hexdigest()[:16]
@@ -119,9 +136,11 @@ def create(
             step(source.uv, "pip", "install", "--python", interpreter, "--compile-bytecode", *options)
         else:
             step(python, "-m", "venv", path)
-            step(interpreter, "-m", "pip", "install", *options)
+            # What is there already, in the same version, is not what the hash names.
+            step(interpreter, "-m", "pip", "install", "--force-reinstall", *options)
             wanted = {re.split(r"[^\w.-]", pin)[0].lower() for pin in pins}
-            step(interpreter, "-m", "pip", "uninstall", "--quiet", "--yes", *(set(SEEDS) - wanted))
+            if unwanted := set(SEEDS) - wanted:
+                step(interpreter, "-m", "pip", "uninstall", "--quiet", "--yes", *unwanted)
     # uv leaves a file that everybody may write.
     (path / ".lock").unlink(missing_ok=True)
 
@@ -146,6 +165,32 @@ def complete(path: Path, python: str, version: str, files: Mapping[str, str]) ->
     draft = path / f"{MARKER}.draft"
     draft.write_text(json.dumps(marker, indent=2) + "\n", encoding="utf-8")
     draft.replace(path / MARKER)
+
+
+def provide(directory: Path, name: str, wanted: Wanted, source: Source) -> tuple[Path, bool]:
+    """Return a sound virtualenv, and whether it had to be made.
+
+    Args:
+        directory: where virtualenvs are.
+        name: from `virtualenv_name`.
+        wanted: what it is made of.
+        source: where packages come from.
+
+    Raises:
+        Problem: it could not be made.
+    """
+    path, is_new = find_place(directory, name)
+    if not is_new:
+        return path, False
+    with alone(directory) as lock:
+        # Another run may have made it while we waited.
+        path, is_new = find_place(directory, name)
+        if is_new:
+            file = next(iter(wanted.files.values()))
+            create(path, wanted.python, file, source, pins=wanted.pins, lock=lock)
+            texts = {name: each.read_text(encoding="utf-8-sig") for name, each in wanted.files.items()}
+            complete(path, wanted.python, wanted.version, texts)
+    return path, is_new
 
 
 def listing(path: Path) -> list[str]:

@@ -56,7 +56,8 @@ def none_serves(version: str, found: Iterable[Interpreter], remedy: str) -> Prob
         remedy: why there is no other, or what to type.
     """
     listing = ", ".join(f"{each.version} ({each.path})" for each in found) or "no Python 3"
+    separator = "" if remedy.endswith("\n") else " "
     return Problem(
-        f"python_version is {version!r}, and this host has {listing}. {remedy} "
+        f"python_version is {version!r}, and this host has {listing}. {remedy}{separator}"
         "Or set python_version to one of these, or leave it empty for the distribution's own."
     )

@@ -20,6 +20,7 @@ from ansible_collections.initech.django.plugins.module_utils.requirements import
 )
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 DEPTH = 3
 HEADER = (
@@ -94,7 +95,7 @@ def preferences(pins: Iterable[Pin], upgrade: Sequence[str]) -> str:
     Raises:
         Problem: a name is none of them.
     """
-    pins = [pin for pin in pins if pin.version and not pin.requirement.marker]
+    pins = list(pins)
     names = {canonicalize_name(name) for name in upgrade if name}
     unknown = sorted(names - {pin.name for pin in pins} - {"all"})
     if unknown and pins:
@@ -103,7 +104,9 @@ def preferences(pins: Iterable[Pin], upgrade: Sequence[str]) -> str:
         raise Problem(f"lock_upgrade names {unknown[0]}, which {FROZEN} does not have.{hint}")
     if "all" in names:
         return ""
-    return "".join(f"{pin.requirement.name}=={pin.version}\n" for pin in pins if pin.name not in names)
+    # What stands behind a marker may be there in several versions, and a URL is asked for as it is.
+    stay = [pin for pin in pins if pin.version and not pin.requirement.marker and pin.name not in names]
+    return "".join(f"{pin.requirement.name}=={pin.version}\n" for pin in stay)
 
 
 def compose(text: str, frozen: str, resolved: str, facts: Mapping[str, str], *, when: str, hashes: bool) -> str:
@@ -133,8 +136,11 @@ def _with_hashes(line: str, hashes: Mapping[str, Sequence[str]], wanted: bool) -
         return line
     known = hashes.get(canonicalize_name(requirement.name), ())
     if requirement.url:
-        digest = next((each for each in known if each.startswith("sha256:")), None)
-        return line if "#sha256=" in line or not digest else f"{line}#{digest.replace(':', '=')}"
+        digest = next((each.replace(":", "=") for each in known if each.startswith("sha256:")), None)
+        _, separator, fragment = requirement.url.partition("#")
+        if digest is None or "sha256=" in fragment:
+            return line
+        return f"{line}{'&' if separator else '#'}{digest}"
     return " \\\n    ".join([line, *(f"--hash={each}" for each in known)]) if wanted else line
 
 
@@ -162,5 +168,5 @@ def moves(old: Iterable[Pin], new: Iterable[Pin]) -> dict[str, list[str]]:
     }
 
 
-def _version(pin: Pin) -> str:
-    return str(pin.version or pin.requirement.url or pin.requirement.specifier)
+def _version(pin: Pin) -> Version | str:
+    return pin.version or pin.requirement.url or str(pin.requirement.specifier)

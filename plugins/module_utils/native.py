@@ -8,8 +8,8 @@ from pathlib import PurePosixPath
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 
 COMMENT = re.compile(r"(?:^|\s)#\s*apt:(.*)$")
-NAME = re.compile(r"[a-z0-9][a-z0-9+.-]+")
-"""Source of the rule: Debian Policy, 5.6.1."""
+NAME = re.compile(r"[a-z0-9][a-z0-9+.-]*[a-z0-9+.]")
+"""Source of the rule: Debian Policy, 5.6.1. With a - at the end, apt would remove the package."""
 
 
 def native_packages(path: PurePosixPath | str, text: str) -> dict[str, str]:

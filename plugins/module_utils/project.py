@@ -73,7 +73,7 @@ def find_requirements(tree: Tree, project: PurePosixPath, file: str = "", enviro
     for directory in (project, *project.parents):
         if str(directory / "requirements.txt") in tree.files:
             own = directory / f"{environment}.txt"
-            return own if str(own) in tree.files else directory / "requirements.txt"
+            return own if environment and str(own) in tree.files else directory / "requirements.txt"
     raise Problem(
         f"{tree.name} has no requirements.txt. Write what the project needs directly into requirements_to_freeze.txt, "
         "and type: ansible-playbook lock.yml. If it has another name, set release_requirements_file."

@@ -81,8 +81,17 @@ def differences(
             yield f"changed: and {len(package.changed) - 3} more files of {package.name} {package.version}"
 
 
-def conflicts(packages: Sequence[Package], environment: Mapping[str, str]) -> Iterator[str]:
-    """Yield where installed packages do not fit together, a line each, by the rules of `pip check`."""
+def conflicts(pins: Sequence[Pin], packages: Sequence[Package], environment: Mapping[str, str]) -> Iterator[str]:
+    """Yield where the file itself asks for packages that do not fit together, a line each, by the rules of `pip check`.
+
+    What is missing or different though the file has it is for `differences` to tell.
+
+    Args:
+        pins: of the file.
+        packages: installed.
+        environment: of the virtualenv's interpreter, for markers.
+    """
+    wanted = {pin.name: pin for pin in pins if pin.applies(environment)}
     installed = {package.key: package for package in packages}
     for package in packages:
         for text in package.requires:
@@ -92,7 +101,10 @@ def conflicts(packages: Sequence[Package], environment: Mapping[str, str]) -> It
                 continue
             if requirement.marker and not requirement.marker.evaluate({**environment, "extra": ""}):
                 continue
-            found = installed.get(canonicalize_name(requirement.name))
+            key = canonicalize_name(requirement.name)
+            found = installed.get(key)
+            if key in wanted and (found is None or not same_version(found.version, wanted[key])):
+                continue
             wish = f"{package.name} {package.version} requires {requirement.name}{requirement.specifier}"
             if found is None:
                 yield f"{wish}, which is not installed. Type: {LOCK}"

@@ -7,10 +7,10 @@ import csv
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from email.parser import HeaderParser
 from hashlib import sha256
-from importlib.metadata import Distribution, distributions
+from importlib.metadata import Distribution
 from pathlib import Path
 from typing import Any
 
@@ -89,13 +89,30 @@ def is_sound(path: Path) -> bool:
     return bool(marker) and marker.get("fingerprint") == fingerprint(path)
 
 
+def changed_files(source: Path, marker: Mapping[str, Any]) -> list[str]:
+    """Return the requirements files in a source that are not what a virtualenv was made from.
+
+    Args:
+        source: the directory of the source.
+        marker: from `read_marker`.
+    """
+
+    def is_same(file: str, text: str) -> bool:
+        try:
+            return (source / file).read_text(encoding="utf-8-sig") == text
+        except (OSError, ValueError):
+            return False
+
+    return [file for file, text in marker.get("requirements", {}).items() if not is_same(file, text)]
+
+
 def _records(distribution: Distribution, site: Path) -> Iterator[tuple[Path, str]]:
     """Yield the files of a distribution, and their hashes as its record has them; empty where it has none.
 
     Source of the format: the specification "Recording installed projects". `distribution.files` would do, but leaves
     out files that are gone.
     """
-    for row in csv.reader((distribution.read_text("RECORD") or "").splitlines()):
+    for row in filter(None, csv.reader((distribution.read_text("RECORD") or "").splitlines())):
         yield Path(os.path.normpath(site / row[0])), row[1] if len(row) > 1 else ""
 
 
@@ -119,7 +136,10 @@ def read_packages(path: Path) -> tuple[list[dict[str, Any]], list[str]]:
     packages: list[dict[str, Any]] = []
     owned: set[Path] = set()
     site = site_packages(path)
-    for distribution in distributions(path=[str(site)]):
+    for directory in (*site.glob("*.dist-info"), *site.glob("*.egg-info")):
+        distribution = Distribution.at(directory)
+        # Where METADATA is gone, this is all that tells what is damaged.
+        name, version = (*directory.stem.split("-"), "")[:2]
         metadata = HeaderParser().parsestr(
             distribution.read_text("METADATA") or distribution.read_text("PKG-INFO") or ""
         )
@@ -128,8 +148,8 @@ def read_packages(path: Path) -> tuple[list[dict[str, Any]], list[str]]:
         owned.update(file for file, _ in records)
         packages.append(
             {
-                "name": metadata["Name"] or "",
-                "version": metadata["Version"] or "",
+                "name": metadata["Name"] or name,
+                "version": metadata["Version"] or version,
                 "requires": metadata.get_all("Requires-Dist") or [],
                 "url": direct.get("url", ""),
                 "changed": sorted(os.path.relpath(file, path) for file, digest in records if _is_changed(file, digest)),
@@ -143,4 +163,5 @@ def _files(directory: Path) -> Iterator[Path]:
     """Yield the files below a directory but those that Python compiles."""
     for parent, directories, files in os.walk(directory):
         directories[:] = [name for name in directories if name != "__pycache__"]
-        yield from (Path(parent, name) for name in files)
+        links = [name for name in directories if Path(parent, name).is_symlink()]
+        yield from (Path(parent, name) for name in files + links)

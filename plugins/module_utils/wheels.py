@@ -42,7 +42,8 @@ def select(directory: Path, pins: Sequence[Pin]) -> list[Path]:
     if not files:
         raise Problem(f"release_wheels is {directory}, where no files are. Fill it: {_download(directory)}")
     wanted = {(pin.name, pin.version): pin for pin in pins if pin.version}
-    lacking = wanted.keys() - {key for _, key in files}
+    # A line with a marker may be meant for other hosts: what these need of them, the installer there will tell.
+    lacking = {key for key, pin in wanted.items() if not pin.requirement.marker} - {key for _, key in files}
     if lacking:
         listing = ", ".join(str(wanted[key].requirement) for key in sorted(lacking, key=lambda each: each[0]))
         raise Problem(f"release_wheels is {directory}, which has no file for {listing}. Type: {_download(directory)}")
@@ -50,7 +51,7 @@ def select(directory: Path, pins: Sequence[Pin]) -> list[Path]:
 
 
 def _download(directory: Path) -> str:
-    return f"pip download --no-deps -r requirements.txt -d {directory} (with the interpreter and platform of the hosts)"
+    return f"pip wheel --no-deps -r requirements.txt -w {directory} (with the interpreter and platform of the hosts)"
 
 
 def _entries(files: Sequence[Path]) -> Iterator[bytes]:

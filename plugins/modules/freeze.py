@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 import sys
 import tempfile
 from pathlib import Path
@@ -65,6 +66,8 @@ facts:
   returned: success
 """
 
+OPTION = "# an option: "
+
 
 def describe_platform() -> str:
     """Return the platform, for people."""
@@ -96,12 +99,17 @@ def freeze(options: dict[str, Any], uv: str, directory: Path) -> dict[str, Any]:
     text = resolved.read_text(encoding="utf-8")
     # --require-hashes would refuse a URL whose hash is in it, and uv has just computed the others itself.
     pins = [line.split()[0] for line in text.splitlines() if line and not line.startswith((" ", "#"))]
+    # uv leaves out where else it looked, and installing looks there again.
+    lines = [line for line in options["requirements"].splitlines() if line.startswith("-")]
+    resolved.write_text("\n".join([*lines, text]), encoding="utf-8")
     installer.create(virtualenv, python, resolved, installer.Source(uv, indexes), pins=pins)
     run_or_fail([python, "-m", "venv", tool], "No virtualenv can be made")
     pip: list[str | Path] = [tool / "bin" / "python", "-m", "pip", "--disable-pip-version-check", "--no-input"]
     # All: the virtualenv holds nothing that was not asked for, and what needs setuptools needs it in prod too.
     list_all = [*pip, "freeze", "--all", "--path", site_packages(virtualenv), "-r", wanted]
-    frozen = run_or_fail(list_all, "pip freeze failed")
+    # pip freeze stumbles over half of the options that pip install knows, but leaves every comment where it is.
+    wanted.write_text(re.sub("^-", f"{OPTION}-", options["requirements"], flags=re.MULTILINE), encoding="utf-8")
+    frozen = run_or_fail(list_all, "pip freeze failed").replace(OPTION, "")
     answer = identify(virtualenv / "bin" / "python")
     facts = {
         "interpreter": answer["platform_python_implementation"],

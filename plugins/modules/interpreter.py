@@ -78,11 +78,16 @@ NAME = re.compile(r"python3\.[0-9]+")
 MANAGED = Path("/opt/initech-django/python")
 
 
+def _numbers(path: Path) -> list[int]:
+    """Return the numbers in a name, so that 3.13.10 comes after 3.13.9."""
+    return [int(number) for number in re.findall(r"[0-9]+", path.name)]
+
+
 def candidates(paths: Sequence[str]) -> Iterator[Path]:
     """Yield where interpreters may be, in the order in which they are taken."""
-    search = [Path(each) for each in ("/usr/bin", *os.environ.get("PATH", "").split(":"))]
+    search = [Path(each) for each in ("/usr/bin", *os.environ.get("PATH", "").split(":")) if each]
     # uv also makes links without the last part of the version; they lead elsewhere one day.
-    managed = [path / "bin" for path in sorted(MANAGED.glob("*"), reverse=True) if not path.is_symlink()]
+    managed = [path / "bin" for path in sorted(MANAGED.glob("*"), key=_numbers, reverse=True) if not path.is_symlink()]
     yield Path("/usr/bin/python3")
     for directory in search[:1]:
         yield from (path for path in sorted(directory.glob("python3.*")) if NAME.fullmatch(path.name))
@@ -113,11 +118,13 @@ def install(uv: str, options: dict[str, Any], *, only_ask: bool) -> str:
     if options["downloads"]:
         environment["UV_PYTHON_DOWNLOADS_JSON_URL"] = options["downloads"]
     if only_ask:
-        command = [uv, "python", "list", "--quiet", "--only-downloads", "--all-versions", options["version"]]
+        command = [uv, "python", "list", "--only-downloads", "--all-versions", options["version"]]
         answer = run(command, environment=environment)
         return "" if answer.stdout.strip() else tail(answer.stderr) or "uv knows no download of it."
-    command = [uv, "python", "install", "--quiet", "--no-bin", "--install-dir", str(MANAGED), options["version"]]
+    command = [uv, "python", "install", "--no-progress", "--no-bin", "--install-dir", str(MANAGED), options["version"]]
     answer = run(command, environment=environment, timeout=3600)
+    # uv leaves a file that everybody may write.
+    (MANAGED / ".lock").unlink(missing_ok=True)
     return "" if answer.returncode == 0 else f"uv cannot install it:\n{tail(answer.stderr)}\n"
 
 
@@ -133,7 +140,7 @@ def provide(options: dict[str, Any], uv: str | None, check_mode: bool) -> dict[s
         return {"changed": False, "path": chosen.path, "version": chosen.version}
     refusal = ""
     if state == "found" or not options["managed"]:
-        refusal = "To have uv install it, type: ansible-playbook provision.yml with the same -l."
+        refusal = "On a host, ansible-playbook provision.yml has uv install it."
         refusal = refusal if options["managed"] else "python_managed is false, so that uv installs none."
     elif uv is None and state == "present" and not check_mode:
         refusal = "uv, which could install it, is not there."

@@ -152,7 +152,7 @@ def judge(
     text = tree.read(str(to_freeze))
     packages: dict[str, str] = {}
     if text is not None:
-        found += guards.frozen_problems(read.pins, read.files, to_freeze, text)
+        found += guards.frozen_problems(read, to_freeze, text)
         try:
             packages = native.native_packages(to_freeze, text)
         except Problem as problem:

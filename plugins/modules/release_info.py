@@ -10,7 +10,11 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.initech.django.plugins.module_utils import history
 from ansible_collections.initech.django.plugins.module_utils.layout import App
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
-from ansible_collections.initech.django.plugins.module_utils.virtualenvs import is_sound
+from ansible_collections.initech.django.plugins.module_utils.virtualenvs import (
+    changed_files,
+    is_sound,
+    read_marker,
+)
 
 DOCUMENTATION = """
 module: release_info
@@ -55,7 +59,7 @@ parts:
 changes:
   description:
     - The names of the parts in which the new release would differ from the live one. C(virtualenv) is among them where
-      somebody changed that of the live one.
+      somebody changed that of the live one, or what it was made from.
   type: list
   elements: str
   returned: success
@@ -90,7 +94,8 @@ def compare(app: App, parts: dict[str, str], dotenv: str | None, is_active: bool
         same_dotenv = (live.project / ".env").read_text(encoding="utf-8") == dotenv
     except FileNotFoundError:
         same_dotenv = False
-    same_virtualenv = is_sound(live.virtualenv.resolve())
+    virtualenv = live.virtualenv.resolve()
+    same_virtualenv = is_sound(virtualenv) and not changed_files(live.source, read_marker(virtualenv))
     conditions = {".env": same_dotenv, "virtualenv": same_virtualenv, "not running": is_active}
     return changes + [name for name, holds in conditions.items() if not holds]
 

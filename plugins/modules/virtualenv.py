@@ -106,21 +106,13 @@ def make(options: dict[str, Any], uv: str | None, check_mode: bool) -> tuple[Pat
     directory = App(options["app_name"]).virtualenvs
     python, version = options["python"], options["python_version"]
     name = installer.virtualenv_name(python, version, options["requirements_sha256"])
-    path, is_new = installer.find_place(directory, name)
-    if not is_new or check_mode:
-        return path, is_new
-    sources = {file: Path(options["source"], file) for file in options["requirements"]}
+    if check_mode:
+        return installer.find_place(directory, name)
+    files = {file: Path(options["source"], file) for file in options["requirements"]}
     wheels = Path(options["wheels"]) if options["wheels"] else None
     source = installer.Source(uv if options["installer"] == "uv" else None, options["indexes"], wheels)
-    with installer.alone(directory) as lock:
-        # Another run may have made it while we waited.
-        path, is_new = installer.find_place(directory, name)
-        if is_new:
-            file = sources[options["requirements"][0]]
-            installer.create(path, python, file, source, pins=options["pins"], lock=lock)
-            texts = {name: each.read_text(encoding="utf-8-sig") for name, each in sources.items()}
-            installer.complete(path, python, version, texts)
-    return path, is_new
+    wanted = installer.Wanted(python, version, files, options["pins"])
+    return installer.provide(directory, name, wanted, source)
 
 
 def main() -> None:

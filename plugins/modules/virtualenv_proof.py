@@ -1,15 +1,6 @@
-"""Read a release's virtualenv and the file that it was made from."""
+"""Prove what a virtualenv holds; the documentation of the action plugin of the same name."""
 
 from __future__ import annotations
-
-import os
-from pathlib import Path
-from typing import Any
-
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.initech.django.plugins.module_utils.layout import App, Release
-from ansible_collections.initech.django.plugins.module_utils.problem import Problem
-from ansible_collections.initech.django.plugins.module_utils.virtualenvs import identify, read_marker, read_packages
 
 DOCUMENTATION = """
 module: virtualenv_proof
@@ -63,57 +54,3 @@ packages:
   elements: str
   returned: success
 """
-
-
-def read(app: App, options: dict[str, Any]) -> dict[str, Any]:
-    """Return what there is, for the controller to compare.
-
-    Raises:
-        Problem: nothing is live, or the virtualenv is not complete.
-    """
-    release = app.release(options["release"]) if options["release"] else app.live()
-    if release is None:
-        raise Problem(f"Nothing of {app.name} is live on this host. Type: ansible-playbook deploy.yml with the same -l")
-    path = Path(options["virtualenv"]) if options["virtualenv"] else release.virtualenv.resolve()
-    marker = read_marker(path)
-    if not marker:
-        raise Problem(f"The virtualenv of release {release.id} is gone or half-made: {path}. Deploy again.")
-    packages, strays = read_packages(path)
-    interpreter = path / "bin" / "python"
-    return {
-        "release": release.id,
-        "marker": marker,
-        "changed_files": [file for file, text in marker["requirements"].items() if not is_same(release, file, text)],
-        "environment": identify(interpreter, user=app.name),
-        "target": os.path.realpath(interpreter),
-        "packages": packages,
-        "strays": strays,
-    }
-
-
-def is_same(release: Release, file: str, text: str) -> bool:
-    """Tell whether a requirements file of a release still is what its virtualenv was made from."""
-    try:
-        return (release.source / file).read_text(encoding="utf-8-sig") == text
-    except (OSError, ValueError):
-        return False
-
-
-def main() -> None:
-    """Run the module."""
-    module = AnsibleModule(
-        argument_spec={
-            "app_name": {"type": "str", "required": True},
-            "release": {"type": "str", "default": ""},
-            "virtualenv": {"type": "path"},
-        },
-        supports_check_mode=True,
-    )
-    try:
-        module.exit_json(changed=False, **read(App(module.params["app_name"]), module.params))
-    except Problem as problem:
-        module.fail_json(msg=str(problem))
-
-
-if __name__ == "__main__":
-    main()

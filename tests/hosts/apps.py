@@ -16,7 +16,7 @@ class App:
     def __init__(self, demo: Demo, inventory: Path, name: str, variables: dict[str, Any]) -> None:
         """Write its inventory: what follows from the name, and the variables that a user would set beside that."""
         self.name = name
-        self._demo = demo
+        self.demo = demo
         self._inventory = inventory
         every = {
             "ansible_host": "demo-host",
@@ -31,16 +31,16 @@ class App:
 
     def playbook(self, name: str, *arguments: str) -> Result:
         """Run a playbook on this app."""
-        return self._demo.playbook(name, "-i", str(self._inventory), *arguments, limit=self.name)
+        return self.demo.playbook(name, "-i", str(self._inventory), *arguments, limit=self.name)
 
     def get(self, path: str) -> str:
         """Return what its site answers."""
-        request = Request(f"http://127.0.0.1:{self._demo.port}{path}", headers={"Host": f"{self.name}.test"})
+        request = Request(f"http://127.0.0.1:{self.demo.port}{path}", headers={"Host": f"{self.name}.test"})
         with urlopen(request, timeout=30) as response:
             return str(response.read().decode())
 
     def remove(self) -> None:
         """Take its site and its unit away, so that they do not take part in what other tests do."""
-        self._demo.host(
+        self.demo.host(
             f"rm -f /etc/nginx/conf.d/{self.name}.conf; systemctl reload nginx; systemctl stop '{self.name}@*'"
         )

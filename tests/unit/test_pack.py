@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import tarfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ansible_collections.initech.django.plugins.module_utils.git import read_files
@@ -15,6 +17,7 @@ from ansible_collections.initech.django.plugins.modules.pack import pack
 Git = Callable[..., str]
 Commit = Callable[[Path, Mapping[str, str]], str]
 
+HASH = "0" * 64
 PINS = ["Django==5.2.19", "gevent==26.9.0", "gunicorn==27.0.1", "packaging==26.3"]
 REQUIREMENTS = "\n".join([*PINS, ""])
 PROJECT = {
@@ -24,6 +27,8 @@ PROJECT = {
     "shop/settings.py": "WSGI_APPLICATION = 'shop.wsgi.application'\n",
     "shop/wsgi.py": "",
 }
+OPTIONS = ("subdirectory", "project_directory", "requirements_file", "environment", "wsgi", "database")
+DEFAULTS: dict[str, Any] = {**dict.fromkeys(OPTIONS, ""), "developer_packages": [], "wheels": None}
 
 
 def without(*paths: str, **changes: str) -> dict[str, str]:
@@ -40,22 +45,21 @@ def repository(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def packed(repository: Path, tmp_path: Path) -> Callable[..., dict[str, str]]:
+def packed(repository: Path, tmp_path: Path) -> Callable[..., dict[str, Any]]:
     """Return a function that packs the project, all of it and its branch main unless told otherwise."""
-    options = ("subdirectory", "project_directory", "requirements_file", "wsgi", "database")
 
-    def run(**given: str) -> dict[str, str]:
-        defaults = {"repository": str(repository), "version": "main", "cache": str(tmp_path / "cache")}
-        return pack({**dict.fromkeys(options, ""), **defaults, **given})
+    def run(**given: Any) -> dict[str, Any]:
+        where = {"repository": str(repository), "version": "main", "cache": str(tmp_path / "cache")}
+        return pack({**DEFAULTS, **where, **given})
 
     return run
 
 
 @pytest.fixture
-def refusal(repository: Path, packed: Callable[..., dict[str, str]], commit: Commit) -> Callable[..., str]:
+def refusal(repository: Path, packed: Callable[..., dict[str, Any]], commit: Commit) -> Callable[..., str]:
     """Return a function that says why a project is refused."""
 
-    def run(files: Mapping[str, str], **given: str) -> str:
+    def run(files: Mapping[str, str], **given: Any) -> str:
         commit(repository, files)
         with pytest.raises(Problem) as problem:
             packed(**given)
@@ -64,7 +68,7 @@ def refusal(repository: Path, packed: Callable[..., dict[str, str]], commit: Com
     return run
 
 
-Packed = Callable[..., dict[str, str]]
+Packed = Callable[..., dict[str, Any]]
 Refusal = Callable[..., str]
 
 
@@ -81,7 +85,10 @@ def test_a_good_project_is_packed_with_all_that_the_hosts_need_to_know(
         "commit": first,
         "tree": git(repository, "rev-parse", "HEAD^{tree}"),
         "project": ".",
-        "requirements": "requirements.txt",
+        "requirements": ["requirements.txt"],
+        "pins": PINS,
+        "native": {},
+        "wheels": "",
         "wsgi": "shop.wsgi:application",
     }
 
@@ -108,7 +115,7 @@ def test_a_remote_repository_is_packed_like_a_local_one(repository: Path, packed
 def test_a_subdirectory_is_packed_as_a_project_of_its_own(repository: Path, packed: Packed, commit: Commit) -> None:
     commit(repository, {f"apps/shop/{path}": text for path, text in PROJECT.items()} | {"manage.py": ""})
     result = packed(subdirectory="apps/shop")
-    assert (result["project"], result["requirements"]) == (".", "requirements.txt")
+    assert (result["project"], result["requirements"]) == (".", ["requirements.txt"])
     assert read_files(Path(result["archive"])).keys() == PROJECT.keys()
 
 
@@ -116,7 +123,7 @@ def test_a_project_may_lie_below_its_requirements(repository: Path, packed: Pack
     files = {f"src/{path}": text for path, text in without("requirements.txt").items()}
     commit(repository, {**files, "requirements.txt": REQUIREMENTS})
     result = packed()
-    assert (result["project"], result["requirements"]) == ("src", "requirements.txt")
+    assert (result["project"], result["requirements"]) == ("src", ["requirements.txt"])
     assert result["wsgi"] == "shop.wsgi:application"
 
 
@@ -124,7 +131,7 @@ def test_what_the_user_names_wins_over_what_is_found(repository: Path, packed: P
     other = {"api/manage.py": "", "api/core/app.py": "", "api/prod.txt": REQUIREMENTS}
     commit(repository, {**PROJECT, **other})
     result = packed(project_directory="api", requirements_file="api/prod.txt", wsgi="core.app:app")
-    assert (result["project"], result["requirements"], result["wsgi"]) == ("api", "api/prod.txt", "core.app:app")
+    assert (result["project"], result["requirements"], result["wsgi"]) == ("api", ["api/prod.txt"], "core.app:app")
 
 
 def test_the_settings_may_be_a_package(repository: Path, packed: Packed, commit: Commit) -> None:
@@ -141,16 +148,16 @@ def test_the_settings_may_be_a_package(repository: Path, packed: Packed, commit:
 def test_the_hash_of_the_requirements_follows_them_and_all_that_they_name(
     repository: Path, packed: Packed, commit: Commit
 ) -> None:
-    def sha256(**files: str) -> str:
+    def hashed(**files: str) -> object:
         commit(repository, {**PROJECT, **{f"{name}.txt": text for name, text in files.items()}})
         return packed()["requirements_sha256"]
 
     base = f"-r base.txt\n{REQUIREMENTS}"
     hashes = [
-        sha256(),
-        sha256(requirements=f"{REQUIREMENTS}# new\n"),
-        sha256(requirements=base, base="a==1\n"),
-        sha256(requirements=base, base="a==2\n"),
+        hashed(),
+        hashed(requirements=f"{REQUIREMENTS}# new\n"),
+        hashed(requirements=base, base="a==1\n"),
+        hashed(requirements=base, base="a==2\n"),
     ]
     assert len(set(hashes)) == len(hashes)
     commit(repository, {"unrelated": "x", **PROJECT})
@@ -189,7 +196,7 @@ def test_a_template_of_the_env_file_is_welcome(repository: Path, packed: Packed,
             "The settings name several WSGI applications: api.wsgi.application (api/settings.py), shop.wsgi.",
         ),
         (PROJECT, {"wsgi": "api.wsgi:app"}, "release_wsgi is 'api.wsgi:app', and "),
-        (without("requirements.txt"), {}, "has no requirements.txt. Make it from requirements_to_freeze.txt: "),
+        (without("requirements.txt"), {}, "has no requirements.txt. Write what the project needs directly into "),
         (PROJECT, {"requirements_file": "prod.txt"}, "has no prod.txt. Correct release_requirements_file."),
         (without(requirements="-e .\n"), {}, "requirements.txt, line 1: '-e .' is editable"),
         (PROJECT, {"version": "v9"}, "has no version 'v9'. Its branches: main. Name a branch"),
@@ -213,10 +220,9 @@ def test_a_project_that_could_not_run_is_refused_with_what_to_do(
         ([*PINS, "psycopg2==2.9.13"], "postgres", ["requirements.txt lacks psycogreen:"]),
         ([*PINS, "mysqlclient==2.2.7"], "mysql", ["requirements.txt, line 5: mysqlclient waits in C"]),
         (
-            ["Django"],
+            [PINS[0]],
             "mysql",
             [
-                "requirements.txt, line 1: Django is not pinned",
                 "requirements.txt lacks gunicorn:",
                 "requirements.txt lacks gevent:",
                 "requirements.txt lacks PyMySQL:",
@@ -246,7 +252,7 @@ def test_a_project_with_a_driver_that_does_not_block_is_packed(
     database: str, driver: list[str], repository: Path, packed: Packed, commit: Commit
 ) -> None:
     commit(repository, without(requirements="\n".join([*PINS, *driver])))
-    assert packed(database=database)["requirements"] == "requirements.txt"
+    assert packed(database=database)["requirements"] == ["requirements.txt"]
 
 
 def test_a_refused_project_is_packed_once_it_is_mended(
@@ -255,3 +261,72 @@ def test_a_refused_project_is_packed_once_it_is_mended(
     assert "lacks gevent" in refusal(without(requirements="gunicorn==23.0.0\n"))
     commit(repository, PROJECT)
     assert packed()["wsgi"] == "shop.wsgi:application"
+
+
+def test_a_file_named_after_the_environment_adds_to_the_requirements(
+    repository: Path, packed: Packed, commit: Commit
+) -> None:
+    commit(repository, {**PROJECT, "prod.txt": "-r requirements.txt\nsentry-sdk==2.20.0\n"})
+    result = packed(environment="prod")
+    assert result["requirements"] == ["prod.txt", "requirements.txt"]
+    assert result["pins"] == [*PINS, "sentry-sdk==2.20.0"]
+
+
+def test_a_file_named_after_another_environment_adds_nothing(repository: Path, packed: Packed, commit: Commit) -> None:
+    commit(repository, {**PROJECT, "prod.txt": "-r requirements.txt\nsentry-sdk==2.20.0\n"})
+    result = packed(environment="staging")
+    assert (result["requirements"], result["pins"]) == (["requirements.txt"], PINS)
+
+
+@pytest.mark.parametrize("file", ["requirements.txt", "prod.txt"])
+def test_the_file_that_the_user_names_is_taken_as_it_is(
+    file: str, repository: Path, packed: Packed, commit: Commit
+) -> None:
+    commit(repository, {**PROJECT, "prod.txt": REQUIREMENTS})
+    assert packed(environment="prod", requirements_file=file)["requirements"] == [file]
+
+
+def test_pins_are_told_with_their_conditions_and_hashes(repository: Path, packed: Packed, commit: Commit) -> None:
+    hashed = [f"{pin} \\\n    --hash=sha256:{HASH}" for pin in [*PINS, "uvloop==0.22.1 ; python_version<'3.14'"]]
+    commit(repository, without(requirements="\n".join(hashed)))
+    expected = [*PINS, 'uvloop==0.22.1; python_version < "3.14"']
+    assert packed()["pins"] == [f"{pin} --hash=sha256:{HASH}" for pin in expected]
+
+
+def test_the_debian_packages_that_the_requirements_need_are_told_with_their_lines(
+    repository: Path, packed: Packed, commit: Commit
+) -> None:
+    commit(repository, {**PROJECT, "requirements_to_freeze.txt": "# apt: libpq-dev gcc\ndjango  # apt: gettext\n"})
+    assert packed()["native"] == {
+        "libpq-dev": "requirements_to_freeze.txt, line 1",
+        "gcc": "requirements_to_freeze.txt, line 1",
+        "gettext": "requirements_to_freeze.txt, line 2",
+    }
+
+
+def test_the_files_of_a_directory_that_the_requirements_need_are_packed(
+    repository: Path, packed: Packed, commit: Commit, tmp_path: Path
+) -> None:
+    names = [
+        "django-5.2.19-py3-none-any.whl",
+        "gevent-26.9.0.tar.gz",
+        "gunicorn-27.0.1-py3-none-any.whl",
+        "packaging-26.3-py3-none-any.whl",
+    ]
+    for name in [*names, "django-5.2.20-py3-none-any.whl", "README"]:
+        (tmp_path / "wheels").mkdir(exist_ok=True)
+        (tmp_path / "wheels" / name).write_text(name)
+    commit(repository, PROJECT)
+    with tarfile.open(packed(wheels=str(tmp_path / "wheels"))["wheels"]) as archive:
+        assert archive.getnames() == names
+
+
+def test_a_directory_that_lacks_a_file_is_refused_with_what_to_type(refusal: Refusal, tmp_path: Path) -> None:
+    wheels = tmp_path / "wheels"
+    wheels.mkdir()
+    for name in ("gevent-26.9.0.tar.gz", "gunicorn-27.0.1-py3-none-any.whl", "packaging-26.3-py3-none-any.whl"):
+        (wheels / name).touch()
+    assert refusal(PROJECT, wheels=str(wheels)) == (
+        f"release_wheels is {wheels}, which has no file for Django==5.2.19. Type: pip wheel --no-deps "
+        f"-r requirements.txt -w {wheels} (with the interpreter and platform of the hosts)"
+    )

@@ -81,14 +81,46 @@ def test_the_requirements_are_beside_manage_py_or_above_it(paths: list[str], pro
 
 
 def test_requirements_beside_the_project_or_below_it_are_not_its_own() -> None:
-    with pytest.raises(Problem, match=r"^shop has no requirements\.txt\. Make it from requirements_to_freeze\.txt: "):
+    with pytest.raises(Problem) as problem:
         find_requirements(tree("other/requirements.txt", "src/docs/requirements.txt"), PurePosixPath("src"))
+    assert str(problem.value) == (
+        "shop has no requirements.txt. Write what the project needs directly into requirements_to_freeze.txt, "
+        "and type: ansible-playbook lock.yml. If it has another name, set release_requirements_file."
+    )
+
+
+@pytest.mark.parametrize(
+    ("paths", "project", "expected"),
+    [
+        (["requirements.txt", "prod.txt"], ".", "prod.txt"),
+        (["requirements.txt", "prod.txt"], "src/shop", "prod.txt"),
+        (["requirements.txt", "src/requirements.txt", "src/prod.txt"], "src/shop", "src/prod.txt"),
+        (["requirements.txt", "staging.txt", "prod.in", "prod", "prod.txt/x"], ".", "requirements.txt"),
+        # It is the one beside the requirements, wherever another of that name is.
+        (["requirements.txt", "prod.txt", "src/requirements.txt"], "src/shop", "src/requirements.txt"),
+        (["requirements.txt", "src/prod.txt"], "src", "requirements.txt"),
+        (["requirements.txt", "requirements/prod.txt"], ".", "requirements.txt"),
+    ],
+)
+def test_a_file_beside_the_requirements_that_is_named_after_the_environment_comes_first(
+    paths: list[str], project: str, expected: str
+) -> None:
+    assert str(find_requirements(tree(*paths), PurePosixPath(project), environment="prod")) == expected
+
+
+def test_a_file_named_after_the_environment_does_not_replace_the_requirements() -> None:
+    with pytest.raises(Problem, match=r"^shop has no requirements\.txt\. "):
+        find_requirements(tree("prod.txt"), ROOT, environment="prod")
+
+
+def test_without_an_environment_no_file_is_named_after_it() -> None:
+    assert str(find_requirements(tree("requirements.txt", ".txt", "prod.txt"), ROOT)) == "requirements.txt"
 
 
 def test_the_requirements_that_the_user_names_win() -> None:
-    paths = tree("requirements.txt", "requirements/prod.txt")
+    paths = tree("requirements.txt", "prod.txt", "requirements/prod.txt")
     for file in ("requirements/prod.txt", "./requirements/prod.txt"):
-        assert str(find_requirements(paths, ROOT, file)) == "requirements/prod.txt"
+        assert str(find_requirements(paths, ROOT, file, "prod")) == "requirements/prod.txt"
     with pytest.raises(Problem, match=r"^shop has no requirements/dev\.txt\. Correct release_requirements_file\.$"):
         find_requirements(paths, ROOT, "requirements/dev.txt")
 

@@ -1,0 +1,170 @@
+"""Load a release's WSGI application as gunicorn does, and judge what came of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ansible_collections.initech.django.plugins.module_utils import dotenv
+from ansible_collections.initech.django.plugins.module_utils.commands import run_or_fail
+from ansible_collections.initech.django.plugins.module_utils.layout import App, Release
+from ansible_collections.initech.django.plugins.module_utils.manage import MARK, environment
+from ansible_collections.initech.django.plugins.module_utils.problem import Problem
+
+PATCHED = ("socket", "ssl", "select", "threading")
+WAITS = 10
+SLOWEST = 4.0
+"""So many times one wait may ten waits at once take: one by one they would take ten times as long."""
+
+PROBE = """
+import json, logging, os, runpy, sys, time
+
+said = []
+
+class Listener(logging.Handler):
+    def emit(self, record):
+        said.append(record.levelname)
+
+logging.getLogger("environ").addHandler(Listener())
+logging.getLogger("environ").setLevel(logging.INFO)
+configuration = runpy.run_path({configuration!r})
+sys.path.insert(0, os.getcwd())
+from gunicorn.util import import_app
+import_app(configuration["wsgi_app"])
+
+from django.conf import settings
+from django.db import connections
+from gevent import monkey, pool
+
+answer = {{
+    "settings": settings.SETTINGS_MODULE,
+    "debug": bool(settings.DEBUG),
+    "patched": [name for name in {patched!r} if monkey.is_module_patched(name)],
+    "uses_environ": "environ" in sys.modules,
+    "said": said,
+    "lacking": [key for key in {keys!r} if key not in os.environ],
+    "driver": "",
+    "cooperative": True,
+    "one": 0.0,
+    "all": 0.0,
+}}
+vendor = connections["default"].vendor if "default" in connections.settings else ""
+if vendor == "postgresql":
+    from django.db.backends.postgresql.psycopg_any import is_psycopg3
+    answer["driver"] = "psycopg" if is_psycopg3 else "psycopg2"
+    if not is_psycopg3:
+        from psycopg2.extensions import get_wait_callback
+        callback = get_wait_callback()
+        answer["cooperative"] = getattr(callback, "__module__", "") == "psycogreen.gevent"
+elif vendor == "mysql":
+    import MySQLdb
+    answer["driver"] = MySQLdb.__name__
+    answer["cooperative"] = MySQLdb.__name__ == "pymysql"
+
+def wait():
+    connection = connections["default"].copy()
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute({{"postgresql": "SELECT pg_sleep(0.2)", "mysql": "SELECT SLEEP(0.2)"}}[vendor])
+    finally:
+        connection.close()
+
+if vendor in ("postgresql", "mysql"):
+    started = time.monotonic()
+    wait()
+    answer["one"] = time.monotonic() - started
+    started = time.monotonic()
+    group = pool.Group()
+    for _ in range({waits}):
+        group.spawn(wait)
+    group.join(raise_error=True)
+    answer["all"] = time.monotonic() - started
+print()
+print({mark!r} + json.dumps(answer))
+"""
+
+
+def load(release: Release, env_as_environment: bool) -> dict[str, Any]:
+    """Return what is true of a process after it has loaded the application under the configuration that will serve it.
+
+    Args:
+        release: whose.
+        env_as_environment: see `manage.environment`.
+
+    Raises:
+        Problem: it cannot be loaded, or the database does not answer.
+    """
+    keys = list(dotenv.parse((release.project / ".env").read_text(encoding="utf-8")))
+    configuration = str(App(release.app).configuration[0])
+    code = PROBE.format(configuration=configuration, patched=PATCHED, keys=keys, waits=WAITS, mark=MARK)
+    output = run_or_fail(
+        [release.virtualenv / "bin" / "python", "-c", code],
+        "The WSGI application cannot be loaded as gunicorn would load it",
+        user=release.app,
+        cwd=release.project,
+        environment=environment(release, env_as_environment),
+    )
+    for line in output.split("\n"):
+        if line.startswith(MARK):
+            answer: dict[str, Any] = json.loads(line[len(MARK) :])
+            return answer
+    raise Problem(f"The WSGI application ended the process that loaded it, which printed:\n{output[-2000:]}")
+
+
+def settings_problems(
+    answer: Mapping[str, Any], manage: str, wanted: str, app_environment: str, wsgi: str
+) -> Iterator[str]:
+    """Yield what is wrong with the settings that were loaded, a line each.
+
+    Args:
+        answer: from `load`.
+        manage: the settings module that manage.py loads.
+        wanted: ENVIRONMENT of `.env`: the settings module, or its last part; empty if the project does not go by it.
+        app_environment: the name of the environment.
+        wsgi: the module of the WSGI application.
+    """
+    loaded = answer["settings"]
+    if loaded != manage:
+        yield f"manage.py loads the settings {manage}, and {wsgi} loads {loaded}: both are to go by ENVIRONMENT in .env"
+    elif wanted and loaded != wanted and loaded.rpartition(".")[2] != wanted:
+        yield f"ENVIRONMENT in .env is {wanted}, and manage.py and {wsgi} load the settings {loaded}"
+    if answer["debug"] and app_environment != "demo":
+        yield f"DEBUG is on in {loaded}: every visitor could read settings and source. Set DEBUG: false in release_env"
+    if answer["uses_environ"] and answer["lacking"]:
+        keys = ", ".join(answer["lacking"])
+        yield (
+            f"{wsgi} does not read the .env beside manage.py, which holds {keys}, and django-environ says nothing of "
+            "a file that is missing: give read_env that path, whatever the current directory is"
+        )
+    elif answer["uses_environ"] and answer["said"]:
+        count = len(answer["said"])
+        yield f"django-environ complained {count} times while {wsgi} was loaded: not every line is KEY=value"
+
+
+def gevent_problems(answer: Mapping[str, Any], wsgi: str) -> Iterator[str]:
+    """Yield why a worker would serve one request at a time, a line each.
+
+    Args:
+        answer: from `load`.
+        wsgi: the module of the WSGI application.
+    """
+    unpatched = [name for name in PATCHED if name not in answer["patched"]]
+    if unpatched:
+        yield (
+            f"{', '.join(unpatched)} would block: {wsgi} or what it imports took back "
+            "gevent's patch. It has to be the first thing there: from gevent import monkey; monkey.patch_all()"
+        )
+    remedies = {
+        "psycopg2": "psycogreen's callback is not in place: in requirements_to_freeze.txt add psycogreen",
+        "MySQLdb": "it waits in C: in requirements_to_freeze.txt write PyMySQL in place of mysqlclient, and in settings "
+        "import pymysql; pymysql.install_as_MySQLdb()",
+    }
+    if not answer["cooperative"]:
+        remedy = remedies.get(answer["driver"], "set no other wait callback")
+        yield f"{answer['driver']} would block its worker: {remedy}"
+    elif answer["all"] > SLOWEST * answer["one"]:
+        yield (
+            f"{WAITS} queries at once took {answer['all']:.2f} s, and one takes {answer['one']:.2f} s: the database "
+            f"driver {answer['driver']} blocks its worker"
+        )
