@@ -165,6 +165,6 @@ def gevent_problems(answer: Mapping[str, Any], wsgi: str) -> Iterator[str]:
         yield f"{answer['driver']} would block its worker: {remedy}"
     elif answer["all"] > SLOWEST * answer["one"]:
         yield (
-            f"{WAITS} queries at once took {answer['all']:.2f} s, and one takes {answer['one']:.2f} s: the database "
-            f"driver {answer['driver']} blocks its worker"
+            f"{WAITS} queries at once took {answer['all']:.2f} s, one takes {answer['one']:.2f} s: "
+            f"the database driver {answer['driver']} blocks its worker"
         )

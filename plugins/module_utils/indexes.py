@@ -17,6 +17,8 @@ PIP_CONFIGURATION = Path("/etc/pip.conf")
 PLAIN = re.compile(r"[!$-&(-\[\]-~]+")
 """What all readers of netrc files agree on: they differ about quotes, backslashes, comments and what is not ASCII."""
 
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
 
 class _PipConfiguration(configparser.RawConfigParser):
     """Knows an option by the names that pip knows it by: index_url is index-url."""
@@ -74,6 +76,8 @@ def split_password(url: str, number: int = 1) -> tuple[str, str]:
     user, password = unquote(parts.username or ""), unquote(parts.password or "")
     if not user:
         return url, ""
+    if parts.scheme == "http" and parts.hostname not in LOOPBACK:
+        raise Problem(f"{here}: its password would cross the network in the clear. Write https, not http")
     if not PLAIN.fullmatch(user) or (password and not PLAIN.fullmatch(password)):
         raise Problem(
             f"{here}: user or password holds a blank, a quote, a backslash, # or what is not ASCII, and pip and uv "

@@ -7,7 +7,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
@@ -65,15 +65,20 @@ def virtualenv_name(python: str, version: str, requirements_sha256: str) -> str:
     return sha256(f"{python}\0{version}\0{requirements_sha256}".encode()).hexdigest()[:16]
 
 
-def find_place(directory: Path, name: str) -> tuple[Path, bool]:
+def find_place(directory: Path, name: str, used: Collection[Path] = ()) -> tuple[Path, bool]:
     """Return the virtualenv of that name that is sound, or else where to make it, and whether it is to be made.
 
     One that is complete and was changed afterwards is left alone, since something may run from it, and another takes
     its place under `<name>.2`.
+
+    Args:
+        directory: where virtualenvs are.
+        name: from `virtualenv_name`.
+        used: those that releases have, and that are not for making anew even if somebody removed their marker.
     """
     for number in count(1):
         path = directory / (name if number == 1 else f"{name}.{number}")
-        if not read_marker(path):
+        if not read_marker(path) and path not in used:
             return path, True
         if is_sound(path):
             return path, False
@@ -167,7 +172,9 @@ def complete(path: Path, python: str, version: str, files: Mapping[str, str]) ->
     draft.replace(path / MARKER)
 
 
-def provide(directory: Path, name: str, wanted: Wanted, source: Source) -> tuple[Path, bool]:
+def provide(
+    directory: Path, name: str, wanted: Wanted, source: Source, used: Collection[Path] = ()
+) -> tuple[Path, bool]:
     """Return a sound virtualenv, and whether it had to be made.
 
     Args:
@@ -175,16 +182,17 @@ def provide(directory: Path, name: str, wanted: Wanted, source: Source) -> tuple
         name: from `virtualenv_name`.
         wanted: what it is made of.
         source: where packages come from.
+        used: see `find_place`.
 
     Raises:
         Problem: it could not be made.
     """
-    path, is_new = find_place(directory, name)
+    path, is_new = find_place(directory, name, used)
     if not is_new:
         return path, False
     with alone(directory) as lock:
         # Another run may have made it while we waited.
-        path, is_new = find_place(directory, name)
+        path, is_new = find_place(directory, name, used)
         if is_new:
             file = next(iter(wanted.files.values()))
             create(path, wanted.python, file, source, pins=wanted.pins, lock=lock)

@@ -41,7 +41,12 @@ class Header:
 
     def is_stale(self, text: str) -> bool:
         """Tell whether requirements_to_freeze.txt, with this text now, is another than was frozen."""
-        return sha256(text.encode()).hexdigest() != self.sha256
+        return input_hash(text) != self.sha256
+
+
+def input_hash(text: str) -> str:
+    """Return the hash of requirements_to_freeze.txt, whatever line ends git gave it in this checkout."""
+    return sha256(text.replace("\r\n", "\n").encode()).hexdigest()
 
 
 def read_header(text: str) -> Header | None:
@@ -123,7 +128,7 @@ def compose(text: str, frozen: str, resolved: str, facts: Mapping[str, str], *, 
     by_name = {pin.name: pin.hashes for pin in old_pins(resolved)}
     interpreter = f"{facts['interpreter']} {facts['version']} on {facts['platform']}"
     values = {"lock": LOCK, "to_freeze": TO_FREEZE, "when": when, "interpreter": interpreter}
-    header = [line.format(sha256=sha256(text.encode()).hexdigest(), **values) for line in HEADER]
+    header = [line.format(sha256=input_hash(text), **values) for line in HEADER]
     body = [_with_hashes(line, by_name, hashes) for line in frozen.strip().splitlines()]
     return "\n".join([*header, "", *body]) + "\n"
 

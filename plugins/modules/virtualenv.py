@@ -103,16 +103,17 @@ def make(options: dict[str, Any], uv: str | None, check_mode: bool) -> tuple[Pat
     Raises:
         Problem: it could not be made.
     """
-    directory = App(options["app_name"]).virtualenvs
+    app = App(options["app_name"])
+    used = {release.virtualenv.resolve() for release in app.complete()}
     python, version = options["python"], options["python_version"]
     name = installer.virtualenv_name(python, version, options["requirements_sha256"])
     if check_mode:
-        return installer.find_place(directory, name)
+        return installer.find_place(app.virtualenvs, name, used)
     files = {file: Path(options["source"], file) for file in options["requirements"]}
     wheels = Path(options["wheels"]) if options["wheels"] else None
     source = installer.Source(uv if options["installer"] == "uv" else None, options["indexes"], wheels)
     wanted = installer.Wanted(python, version, files, options["pins"])
-    return installer.provide(directory, name, wanted, source)
+    return installer.provide(app.virtualenvs, name, wanted, source, used)
 
 
 def main() -> None:

@@ -593,6 +593,7 @@ def test_what_every_app_needs_is_missed(text: str, messages: list[str]) -> None:
         (["psycopg==3.1.13"], [OLD]),
         (["psycopg[binary]==3.1.14"], []),
         (["psycopg==3.3.9"], []),
+        (["psycopg===as-you-like"], []),
     ],
 )
 def test_postgresql_needs_a_driver_that_does_not_block(database: str, lines: list[str], messages: list[str]) -> None:

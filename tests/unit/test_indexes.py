@@ -106,6 +106,20 @@ def test_a_password_that_pip_and_uv_read_differently_is_refused_without_showing_
     assert str(problem.value) == UNREADABLE
 
 
+@pytest.mark.parametrize("url", ["http://me:S3cr3t@h/simple", "http://S3cr3t@h/simple", "http://me:S3cr3t@127.0.0.2/"])
+def test_a_password_that_everybody_in_between_could_read_is_refused_without_showing_it(url: str) -> None:
+    with pytest.raises(Problem) as problem:
+        split_password(url, 2)
+    assert str(problem.value) == (
+        "python_indexes[1]: its password would cross the network in the clear. Write https, not http"
+    )
+
+
+@pytest.mark.parametrize("host", ["localhost:8080", "127.0.0.1:8080", "[::1]:8080"])
+def test_a_password_may_go_to_an_index_on_the_host_itself(host: str) -> None:
+    assert split_password(f"http://me:S3cr3t@{host}/simple")[0] == f"http://{host}/simple"
+
+
 # What pip and uv are told.
 
 
@@ -163,7 +177,12 @@ def test_two_indexes_of_a_host_may_have_the_same_password() -> None:
         assert Path(environment["NETRC"]).read_text() == "machine h login me password S3cr3t\n"
 
 
-@pytest.mark.parametrize("other", ["https://me:0ther@h/b", "https://S3cr3t@h:8443/", "http://you:S3cr3t@H/"])
+def test_an_index_that_is_refused_is_told_by_its_number() -> None:
+    with pytest.raises(Problem, match=r"^python_indexes\[1\] is no URL"):
+        told("https://a/", "S3cr3t")
+
+
+@pytest.mark.parametrize("other", ["https://me:0ther@h/b", "https://S3cr3t@h:8443/", "https://you:S3cr3t@H/"])
 def test_two_passwords_for_a_host_are_refused_without_showing_them(other: str) -> None:
     with (
         pytest.raises(Problem) as problem,

@@ -16,6 +16,7 @@ from ansible_collections.initech.django.plugins.module_utils.commands import CA_
 from ansible_collections.initech.django.plugins.module_utils.installer import (
     Source,
     Wanted,
+    alone,
     complete,
     create,
     find_place,
@@ -78,7 +79,8 @@ def made(tmp_path_factory: pytest.TempPathFactory, wheel: Wheel, python: str, uv
     site = path / "lib" / f"python3.{sys.version_info.minor}" / "site-packages"
     site.mkdir(parents=True)
     (site / "half.py").touch()
-    create(path, python, file, Source(uv, wheels=wheels), pins=pins)
+    # Where there are wheels, nobody asks an index; this one would not answer.
+    create(path, python, file, Source(uv, ["http://127.0.0.1:1/simple"], wheels), pins=pins)
     return path
 
 
@@ -144,10 +146,12 @@ def test_pip_setuptools_and_wheel_are_there_where_the_file_has_them(
     tmp_path: Path, wheel: Wheel, install: Callable[..., Path]
 ) -> None:
     seeds = {"pip": "99.1", "setuptools": "99.2", "wheel": "99.3"}
-    path = install(*[wheel(tmp_path / "wheels", name, version) for name, version in seeds.items()])
+    does_nothing = {"pip.py": "raise SystemExit('This pip does nothing.')\n"}
+    path = install(*[wheel(tmp_path / "wheels", name, version, files=does_nothing) for name, version in seeds.items()])
     assert listing(path) == ["pip==99.1", "setuptools==99.2", "wheel==99.3"]
 
 
+@with_uv
 def test_a_file_with_another_hash_is_refused(tmp_path: Path, wheel: Wheel, install: Callable[..., Path]) -> None:
     wheel(tmp_path / "wheels", "alpha")
     first, *others = refusal(install, f"alpha==1.0 {NO_HASH}")
@@ -206,6 +210,15 @@ def test_uv_never_brings_an_interpreter_and_trusts_what_the_host_trusts(tmp_path
     assert {"UV_PYTHON_DOWNLOADS=never", "UV_NO_CONFIG=1", f"SSL_CERT_FILE={CA_BUNDLE}"} <= set(lines)
 
 
+def test_the_installer_holds_the_lock_of_the_directory(tmp_path: Path) -> None:
+    fake, directory = tmp_path / "uv", tmp_path / "virtualenvs"
+    fake.write_text(f"#!/bin/sh\nls -l /proc/$$/fd > {tmp_path}/$1\n")
+    fake.chmod(0o755)
+    with alone(directory) as lock:
+        create(directory / "x", sys.executable, tmp_path / "requirements.txt", Source(str(fake)), pins=[], lock=lock)
+    assert [str(directory) in (tmp_path / name).read_text() for name in ("venv", "pip")] == [True, True]
+
+
 # Which virtualenv it is.
 
 
@@ -256,9 +269,11 @@ def test_a_half_made_virtualenv_is_made_again_in_its_place(place: Path, marker: 
 
 
 def redirect(link: Path, target: str) -> None:
-    """Let a link lead elsewhere."""
+    """Let a link lead elsewhere, and leave all else of it as it was."""
+    status = link.lstat()
     link.unlink()
     link.symlink_to(target)
+    os.utime(link, ns=(status.st_atime_ns, status.st_mtime_ns), follow_symlinks=False)
 
 
 CHANGES: dict[str, Callable[[Path], object]] = {
@@ -267,8 +282,8 @@ CHANGES: dict[str, Callable[[Path], object]] = {
     "a file removed": lambda path: (path / "lib/python3.13/site-packages/alpha/__init__.py").unlink(),
     "a file edited": lambda path: (path / "lib/python3.13/site-packages/alpha/__init__.py").write_text("version = 2\n"),
     "a file made writable": lambda path: (path / "lib/python3.13/site-packages/alpha/__init__.py").chmod(0o666),
-    "a link to a file redirected": lambda path: redirect(path / "bin" / "python", "/bin/true"),
-    "a link to a directory redirected": lambda path: redirect(path / "lib/python3.13/site-packages/linked", "/tmp"),
+    "a link to a file redirected": lambda path: redirect(path / "bin" / "python", "/usr/bin/python4"),
+    "a link to a directory redirected": lambda path: redirect(path / "lib/python3.13/site-packages/linked", "../.."),
 }
 
 

@@ -178,6 +178,14 @@ def test_a_header_tells_whether_the_file_has_changed_since(text: str, is_stale: 
     assert header.is_stale(text) == is_stale
 
 
+def test_the_line_ends_that_git_gave_a_file_do_not_count() -> None:
+    windows = composed("Django==5.2.19\n", text=TO_FREEZE.replace("\n", "\r\n"))
+    assert windows == composed("Django==5.2.19\n")
+    header = read_header(windows)
+    assert header
+    assert not header.is_stale(TO_FREEZE.replace("\n", "\r\n"))
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -336,7 +344,9 @@ def served(tmp_path_factory: pytest.TempPathFactory, wheel: Wheel) -> Iterator[t
     """Return the URL of a directory with wheels, and the directory."""
     directory = tmp_path_factory.mktemp("wheels")
     for version in ("1.0", "1.5", "2.0"):
-        wheel(directory, "alpha", version, requires=["beta"])
+        wheel(directory, "alpha", version, requires=["beta", "pip"])
+    # What pip freeze leaves out unless it is told not to.
+    wheel(directory, "pip", "99.1")
     wheel(directory, "beta", "1.0")
     wheel(directory, "beta", "2.0")
     wheel(directory, "gamma")
@@ -373,12 +383,13 @@ def test_what_fits_together_is_frozen_below_its_comments(served: tuple[str, Path
         f"gamma @ {url}/gamma-1.0-py3-none-any.whl",
         "## The following requirements were added by pip freeze:",
         "beta==1.0",
+        "pip==99.1",
     ]
 
 
 def test_what_was_resolved_has_the_hashes_of_the_files(served: tuple[str, Path], answer: dict[str, Any]) -> None:
     hashes = {pin.name: pin.hashes for pin in old_pins(answer["resolved"])}
-    names = {"alpha": "alpha-1.5", "beta": "beta-1.0", "gamma": "gamma-1.0"}
+    names = {"alpha": "alpha-1.5", "beta": "beta-1.0", "gamma": "gamma-1.0", "pip": "pip-99.1"}
     files = {name: served[1] / f"{file}-py3-none-any.whl" for name, file in names.items()}
     assert hashes == {name: (f"sha256:{sha256(file.read_bytes()).hexdigest()}",) for name, file in files.items()}
 
@@ -400,6 +411,7 @@ def test_what_was_frozen_is_a_requirements_txt_that_can_be_deployed(
         ("alpha", hashes),
         ("gamma", False),
         ("beta", hashes),
+        ("pip", hashes),
     ]
 
 

@@ -182,14 +182,14 @@ def frozen(draw: st.DrawFn) -> tuple[list[str], list[Package]]:
     return draw(st.permutations(lines)), draw(st.permutations(packages))
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(frozen())
 def test_what_the_file_says_and_nothing_else_is_no_difference(both: tuple[list[str], list[Package]]) -> None:
     lines, packages = both
     assert differ(lines, *packages) == []
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(frozen(), st.data())
 def test_one_package_more_is_one_line(both: tuple[list[str], list[Package]], data: st.DataObject) -> None:
     lines, packages = both
@@ -199,7 +199,7 @@ def test_one_package_more_is_one_line(both: tuple[list[str], list[Package]], dat
     ]
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(frozen(), st.data())
 def test_one_package_less_is_one_line(both: tuple[list[str], list[Package]], data: st.DataObject) -> None:
     lines, packages = both
@@ -210,7 +210,7 @@ def test_one_package_less_is_one_line(both: tuple[list[str], list[Package]], dat
     ]
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(frozen(), st.data(), two_spelled())
 def test_one_other_version_is_one_line(
     both: tuple[list[str], list[Package]], data: st.DataObject, versions: tuple[str, str]

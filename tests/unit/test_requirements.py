@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import re
 from pathlib import PurePosixPath
 
@@ -242,6 +243,10 @@ def test_conditions_are_judged_for_an_interpreter_on_linux(python: str, short: s
         "posix",
         "Linux",
     )
+
+
+def test_conditions_are_judged_for_this_interpreter_where_no_other_is_known() -> None:
+    assert linux_environment()["python_full_version"] == platform.python_version()
 
 
 @pytest.mark.parametrize(

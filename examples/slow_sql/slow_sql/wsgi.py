@@ -1,4 +1,4 @@
-from slow_sql.bootstrap import bootstrap
+from .bootstrap import bootstrap
 
 bootstrap()
 

@@ -1,0 +1,7 @@
+from .bootstrap import bootstrap
+
+bootstrap()
+
+from django.core.wsgi import get_wsgi_application
+
+application = get_wsgi_application()
