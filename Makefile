@@ -32,7 +32,7 @@ check: setup ## Run all tests that need no host
 	mypy bench molecule tests
 	yamllint .
 	ansible-lint
-	pytest -q tests/unit tests/roles tests/templates
+	pytest -q --numprocesses auto tests/unit tests/roles tests/templates
 
 .PHONY: test
 test: check ## Run all tests: those, Molecule on Debian 12 and 13, and deploys of a fresh clone
@@ -46,7 +46,7 @@ lock: setup ## Freeze the controller's own requirements with the oldest Python; 
 
 .PHONY: bench
 bench: setup ## Measure what is promised of speed, each as a ratio
-	@python bench/installers.py
+	@TMPDIR=/dev/shm python bench/installers.py
 
 .PHONY: docs
 docs: setup ## Write the tables of variables in the roles' READMEs

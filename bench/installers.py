@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """How much faster uv makes a virtualenv of the example's requirements than pip does, both with warm caches.
 
-Both are measured side by side in one run, by the code that a deploy runs and with the distribution's own Python, as on a
-host; what counts is their ratio. They write to memory where there is some, so that it is not the disk that is measured:
-each byte-compiles all packages, and that is most of what uv has to do.
+Both are measured side by side in one run, by the code that a deploy runs and with the distribution's own Python, as on
+a host; what counts is their ratio. `make bench` has them write to memory, so that it is not the disk that is measured:
+both byte-compile all packages, and that is most of what uv has to do.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ from ansible_collections.initech.django.plugins.module_utils.installer import So
 
 REQUIREMENTS = ROOT / "examples/slow_sql/requirements.txt"
 PYTHON = "/usr/bin/python3"
-MEMORY = Path("/dev/shm")
 ROUNDS = 5
 
 
@@ -45,7 +44,7 @@ def main() -> int:
         return 1
     sources = {"uv": Source(uv), "pip": Source()}
     seconds: dict[str, list[float]] = {name: [] for name in sources}
-    with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as directory:
+    with tempfile.TemporaryDirectory() as directory:
         for number in range(ROUNDS + 1):
             for name, source in sources.items():
                 taken = measure(Path(directory), source)

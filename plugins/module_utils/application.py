@@ -157,14 +157,12 @@ def gevent_problems(answer: Mapping[str, Any], wsgi: str) -> Iterator[str]:
         )
     remedies = {
         "psycopg2": "psycogreen's callback is not in place: in requirements_to_freeze.txt add psycogreen",
-        "MySQLdb": "it waits in C: in requirements_to_freeze.txt write PyMySQL in place of mysqlclient, and in settings "
+        "MySQLdb": "it waits in C: in requirements_to_freeze.txt write PyMySQL, not mysqlclient, and in settings "
         "import pymysql; pymysql.install_as_MySQLdb()",
     }
     if not answer["cooperative"]:
         remedy = remedies.get(answer["driver"], "set no other wait callback")
         yield f"{answer['driver']} would block its worker: {remedy}"
     elif answer["all"] > SLOWEST * answer["one"]:
-        yield (
-            f"{WAITS} queries at once took {answer['all']:.2f} s, one takes {answer['one']:.2f} s: "
-            f"the database driver {answer['driver']} blocks its worker"
-        )
+        times = f"{WAITS} queries at once took {answer['all']:.2f} s, and one {answer['one']:.2f} s"
+        yield f"{times}: the database driver {answer['driver']} blocks its worker"
