@@ -100,7 +100,7 @@ def load(release: Release, env_as_environment: bool) -> dict[str, Any]:
     code = PROBE.format(configuration=configuration, patched=PATCHED, keys=keys, waits=WAITS, mark=MARK)
     output = run_or_fail(
         [release.virtualenv / "bin" / "python", "-c", code],
-        "The WSGI application cannot be loaded as gunicorn would load it",
+        "gunicorn cannot load the WSGI application",
         user=release.app,
         cwd=release.project,
         environment=environment(release, env_as_environment),
