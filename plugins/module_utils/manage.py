@@ -14,6 +14,9 @@ from ansible_collections.initech.django.plugins.module_utils.commands import run
 from ansible_collections.initech.django.plugins.module_utils.layout import App, Release
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 
+SWITCH = "GEVENT_PATCH"
+"""What projects of our template read before they patch."""
+
 MARK = "\x1e"
 """Stands before what a probe prints: a project may print whatever it likes before and after."""
 
@@ -59,8 +62,16 @@ def environment(release: Release, env_as_environment: bool) -> dict[str, str]:
     }
 
 
+def unpatched(release: Release) -> dict[str, str]:
+    """Return the variable by which projects of our template leave gevent's patch off, unless their `.env` has it."""
+    has_switch = SWITCH in dotenv.parse((release.project / ".env").read_text(encoding="utf-8"))
+    return {} if has_switch else {SWITCH: "off"}
+
+
 def manage(release: Release, arguments: Sequence[str], failure: str, env_as_environment: bool = False) -> str:
     """Run manage.py and return what it printed on standard output.
+
+    It runs unpatched by gevent where the project's `.env` does not say otherwise: nothing waits for anything else here.
 
     Args:
         release: whose.
@@ -76,7 +87,7 @@ def manage(release: Release, arguments: Sequence[str], failure: str, env_as_envi
         failure,
         user=release.app,
         cwd=release.project,
-        environment=environment(release, env_as_environment),
+        environment={**unpatched(release), **environment(release, env_as_environment)},
         timeout=3600,
     )
 

@@ -89,3 +89,17 @@ def test_a_migration_that_fails_stops_the_deploy(demo: Demo) -> None:
     message = spoil(demo, "README.md", "# slow_sql", "# slow sql")
     assert "migrate failed, and the live release goes on" in message
     assert 'column "no_such_column" does not exist' in message
+
+
+def test_a_driver_whose_patch_was_taken_back_stops_the_deploy(demo: Demo) -> None:
+    undo = "application = get_wsgi_application()\nfrom psycopg2 import extensions\nextensions.set_wait_callback(None)"
+    message = spoil(demo, "slow_sql/wsgi.py", "application = get_wsgi_application()", undo)
+    assert "psycopg2 would block its worker: psycogreen's callback is not in place" in message.replace("''", "'")
+
+
+def test_a_wsgi_module_with_settings_of_its_own_stops_the_deploy(demo: Demo) -> None:
+    other = 'import os\nos.environ["DJANGO_SETTINGS_MODULE"] = "slow_sql.settings.base"\napplication = '
+    message = spoil(demo, "slow_sql/wsgi.py", "application = ", other)
+    assert (
+        "manage.py loads the settings slow_sql.settings.demo, and slow_sql.wsgi loads slow_sql.settings.base" in message
+    )

@@ -44,7 +44,7 @@ def needs(program: str) -> pytest.MarkDecorator:
 @pytest.mark.parametrize(("role", "template"), TEMPLATES)
 def test_a_template_renders_with_the_defaults_and_the_apps_name_alone(role: str, template: str) -> None:
     text = render(role, template, app_name="shop")
-    assert text.startswith("# Ansible managed\n")
+    assert text.removeprefix("#!/bin/sh\n").startswith("# Ansible managed\n")
     assert text.endswith("\n")
     assert not text.endswith("\n\n")
     assert not re.search(r"\{\{|\{%|\{#|[ \t]$", text, re.MULTILINE)

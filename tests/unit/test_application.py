@@ -1,0 +1,128 @@
+"""What a process shows that has loaded a release's WSGI application is judged before anybody sees the release."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.initech.django.plugins.module_utils.application import (
+    PATCHED,
+    PROBE,
+    gevent_problems,
+    settings_problems,
+)
+
+GOOD: dict[str, Any] = {
+    "settings": "shop.settings.prod",
+    "debug": False,
+    "patched": list(PATCHED),
+    "uses_environ": True,
+    "said": [],
+    "lacking": [],
+    "driver": "psycopg2",
+    "cooperative": True,
+    "one": 0.21,
+    "all": 0.25,
+}
+
+
+def judge(
+    *, manage: str = "shop.settings.prod", wanted: str = "prod", environment: str = "prod", **answer: Any
+) -> list[str]:
+    """Return what is wrong with the settings."""
+    return list(settings_problems({**GOOD, **answer}, manage, wanted, environment, "shop.wsgi"))
+
+
+def judge_gevent(**answer: Any) -> list[str]:
+    """Return what would block."""
+    return list(gevent_problems({**GOOD, **answer}, "shop.wsgi"))
+
+
+def test_the_code_that_runs_in_the_release_is_python() -> None:
+    code = PROBE.format(configuration="/etc/shop/gunicorn.conf.py", patched=PATCHED, keys=["DEBUG"], waits=10, mark="!")
+    compile(code, "probe", "exec")
+
+
+@pytest.mark.parametrize("wanted", ["prod", "shop.settings.prod", ""])
+def test_environment_names_the_settings_in_full_or_by_their_last_part_or_not_at_all(wanted: str) -> None:
+    assert judge(wanted=wanted) == []
+
+
+def test_manage_and_wsgi_that_load_different_settings_are_told_apart() -> None:
+    assert judge(manage="shop.settings.local") == [
+        (
+            "manage.py loads the settings shop.settings.local, and shop.wsgi loads shop.settings.prod: both are to go "
+            "by ENVIRONMENT in .env"
+        )
+    ]
+
+
+def test_other_settings_than_environment_says_are_told() -> None:
+    assert judge(wanted="staging") == [
+        "ENVIRONMENT in .env is staging, and manage.py and shop.wsgi load the settings shop.settings.prod"
+    ]
+
+
+def test_debug_is_for_the_demo_alone() -> None:
+    assert judge(debug=True, environment="demo") == []
+    assert judge(debug=True) == [
+        (
+            "DEBUG is on in shop.settings.prod: every visitor could read settings and source. "
+            "Set DEBUG: false in release_env"
+        )
+    ]
+
+
+def test_an_env_file_that_was_not_read_is_told_by_its_keys() -> None:
+    assert judge(lacking=["SECRET_KEY", "DATABASE_URL"], said=["INFO"]) == [
+        (
+            "shop.wsgi does not read the .env beside manage.py, which holds SECRET_KEY, DATABASE_URL, and "
+            "django-environ says nothing of a file that is missing: give read_env that path, "
+            "whatever the current directory is"
+        )
+    ]
+
+
+def test_a_project_that_knows_nothing_of_django_environ_may_read_env_as_it_likes() -> None:
+    assert judge(uses_environ=False, lacking=["SECRET_KEY"]) == []
+
+
+def test_what_django_environ_complains_of_is_counted_and_not_shown() -> None:
+    assert judge(said=["WARNING", "WARNING"]) == [
+        "django-environ complained 2 times while shop.wsgi was loaded: not every line is KEY=value"
+    ]
+
+
+def test_what_is_patched_and_waits_together_is_good() -> None:
+    assert judge_gevent() == []
+    assert judge_gevent(driver="", one=0.0, all=0.0) == []
+
+
+def test_parts_of_the_standard_library_that_would_block_are_named() -> None:
+    assert judge_gevent(patched=["ssl", "select"]) == [
+        (
+            "socket, threading would block: shop.wsgi or what it imports took back gevent's patch. "
+            "It has to be the first thing there: from gevent import monkey; monkey.patch_all()"
+        )
+    ]
+
+
+def test_a_driver_that_would_block_is_told_with_what_to_change() -> None:
+    assert judge_gevent(cooperative=False) == [
+        (
+            "psycopg2 would block its worker: psycogreen's callback is not in place: "
+            "in requirements_to_freeze.txt add psycogreen"
+        )
+    ]
+    assert judge_gevent(cooperative=False, driver="MySQLdb") == [
+        (
+            "MySQLdb would block its worker: it waits in C: in requirements_to_freeze.txt write PyMySQL, not "
+            "mysqlclient, and in settings import pymysql; pymysql.install_as_MySQLdb()"
+        )
+    ]
+
+
+def test_ten_waits_that_take_ten_times_as_long_as_one_are_told_with_both_times() -> None:
+    assert judge_gevent(one=0.2, all=2.0) == [
+        "10 queries at once took 2.00 s, and one 0.20 s: the database driver psycopg2 blocks its worker"
+    ]
