@@ -12,6 +12,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 from ansible_collections.initech.django.plugins.module_utils.inputs import (
     advice,
+    clear_vaults,
     problems,
     require_one_environment,
     where,
@@ -69,6 +70,10 @@ class ActionModule(ActionBase):
                 "Set it in inventories/<environment>/group_vars/<environment>/app.yml to the name of the environment."
             )
         environment = require_one_environment(environments)
+        directories = {Path(raw["inventory_dir"]) for raw in hosts.values() if raw.get("inventory_dir")}
+        clear = [line for directory in sorted(directories) for line in clear_vaults(directory, environment)]
+        if clear:
+            raise Problem("\n".join(clear))
         found: list[str] = []
         for host, raw in hosts.items() if is_complete else ():
             templated = self.evaluator(raw)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
@@ -57,6 +58,9 @@ VAULTED = re.compile(r"'(vault_\w+)' is undefined")
 
 SECRETS = ("SECRET_KEY", "DATABASE_URL")
 """Keys of `release_env` that are secrets, and so never empty."""
+
+ENCRYPTED = b"$ANSIBLE_VAULT;"
+"""How a file begins that ansible-vault encrypted."""
 
 Templated = Callable[[Any], Any]
 
@@ -164,6 +168,24 @@ def problems(
     # What is only computed from an unfilled value is filled in with it.
     unfilled = any(UNFILLED_PROBLEM in line for line in found)
     return list(dict.fromkeys(found if unfilled else found + derived))
+
+
+def clear_vaults(directory: Path, environment: str) -> list[str]:
+    """Return which vault files of an inventory anybody can read, a line each.
+
+    Args:
+        directory: of the inventory.
+        environment: its environment.
+    """
+    files = sorted(path for name in ("group_vars", "host_vars") for path in (directory / name).glob("**/vault.y*ml"))
+    return [
+        (
+            f"{path} is not encrypted. Type: ansible-vault encrypt --encrypt-vault-id {environment} {path}   "
+            "If it was ever committed, its secrets are none any more: make new ones"
+        )
+        for path in files
+        if not path.read_bytes().startswith(ENCRYPTED)
+    ]
 
 
 def advice(environment: str, found: Sequence[str]) -> str:

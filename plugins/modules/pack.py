@@ -7,7 +7,14 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.initech.django.plugins.module_utils import git, guards, native, project, requirements
+from ansible_collections.initech.django.plugins.module_utils import (
+    env_template,
+    git,
+    guards,
+    native,
+    project,
+    requirements,
+)
 from ansible_collections.initech.django.plugins.module_utils.layout import new_release_id
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 from ansible_collections.initech.django.plugins.module_utils.wheels import pack_wheels
@@ -57,6 +64,11 @@ options:
   wheels:
     description: A directory on this machine that has a file for every requirement, for hosts that reach no index.
     type: path
+  env_keys:
+    description: The keys that C(.env) will have, for C(.env.template) to be held against. Never the values.
+    type: list
+    elements: str
+    default: []
   database:
     description: The scheme of DATABASE_URL, to see that its driver is there. Never the URL, which is a secret.
     type: str
@@ -127,6 +139,11 @@ wheels:
   description: The archive of the files of O(wheels) that the requirements need; empty without O(wheels).
   type: path
   returned: success
+advice:
+  description: What is no error, and shown as a warning.
+  type: list
+  elements: str
+  returned: success
 wsgi:
   description: The WSGI application.
   type: str
@@ -183,6 +200,16 @@ def pack(parameters: dict[str, Any]) -> dict[str, Any]:
         raise Problem(
             f"{tree.name} has {dotenv} in git, where no secret may be. Type: git rm --cached {dotenv} && git commit"
         )
+    template = directory / env_template.TEMPLATE
+    text = tree.read(str(template))
+    missing = env_template.missing_keys(template, text, parameters["env_keys"]) if text is not None else []
+    if missing:
+        raise Problem(f"{tree.name} cannot be deployed:\n" + "\n".join(f"  {line}" for line in missing))
+    warnings = list(env_template.unknown_keys(template, text, parameters["env_keys"])) if text is not None else []
+    if not env_template.is_ignored(directory, tree.files):
+        warnings.append(
+            f"No .gitignore of {tree.name} has {dotenv}: a developer's secrets are one git add away from git"
+        )
     wsgi = project.find_wsgi(tree, directory, parameters["wsgi"])
     file = project.find_requirements(tree, directory, parameters["requirements_file"], parameters["environment"])
     read, packages = judge(tree, file, parameters)
@@ -199,6 +226,7 @@ def pack(parameters: dict[str, Any]) -> dict[str, Any]:
         "native": packages,
         "wheels": str(pack_wheels(Path(parameters["wheels"]), read.pins, cache)) if parameters["wheels"] else "",
         "wsgi": wsgi,
+        "advice": warnings,
     }
 
 
@@ -210,6 +238,7 @@ def main() -> None:
             "repository": {"type": "str", "required": True},
             "version": {"type": "str", "required": True},
             "cache": {"type": "path", "default": "~/.cache/initech-django"},
+            "env_keys": {"type": "list", "elements": "str", "default": [], "no_log": False},
             "developer_packages": {"type": "list", "elements": "str", "default": []},
             "wheels": {"type": "path"},
             **{option: {"type": "str", "default": ""} for option in options},
@@ -217,7 +246,10 @@ def main() -> None:
         supports_check_mode=True,
     )
     try:
-        module.exit_json(changed=False, **pack(module.params))
+        result = pack(module.params)
+        for warning in result["advice"]:
+            module.warn(warning)
+        module.exit_json(changed=False, **result)
     except Problem as problem:
         module.fail_json(msg=str(problem))
 

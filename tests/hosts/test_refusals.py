@@ -218,3 +218,24 @@ def test_a_key_that_env_cannot_express_is_refused_by_name_without_its_value(demo
     assert result.code != 0
     assert "SECRET_KEY: its value begins with $" in result.text
     assert "topsecret" not in result.text.replace(json.dumps(environment), "")
+
+
+def test_all_keys_that_env_template_asks_for_and_nobody_set_are_listed_at_once(demo: Demo) -> None:
+    result = demo.playbook("deploy", "-e", json.dumps({"release_env": {"ENVIRONMENT": "demo", "SECRET_KEYS": "x"}}))
+    assert result.code != 0
+    for key in ("DEBUG", "SECRET_KEY", "DATABASE_URL"):
+        assert f".env.template asks for {key}, and release_env does not have it." in result.text
+
+
+@pytest.mark.parametrize("playbook", ["provision", "deploy", "rollback", "verify", "lock"])
+def test_a_vault_that_is_not_encrypted_is_refused_by_every_playbook(demo: Demo, playbook: str) -> None:
+    vault = demo.path / "inventories/demo/group_vars/demo/vault.yml"
+    encrypted = vault.read_bytes()
+    vault.write_text("vault_secret_key: S3cr3t\nvault_database_password: S3cr3t\n")
+    try:
+        result = demo.playbook(playbook)
+    finally:
+        vault.write_bytes(encrypted)
+    assert result.code != 0
+    assert "vault.yml is not encrypted. Type: ansible-vault encrypt --encrypt-vault-id demo " in result.text
+    assert "S3cr3t" not in result.output

@@ -17,26 +17,9 @@ from platform import machine
 import pytest
 from demo import Demo, Result
 from private_index import NAME, PrivateIndex
+from sampler import Sampler
 from shop import DIRECT, Shop
 
-SAMPLE = """
-import pathlib, signal, sys
-needle = pathlib.Path("/root/needle").read_bytes().strip()
-seen = set()
-def stop(*_):
-    pathlib.Path("/root/seen").write_text(chr(10).join(sorted(seen)) or "sampled")
-    sys.exit()
-signal.signal(signal.SIGTERM, stop)
-while True:
-    for process in pathlib.Path("/proc").glob("[0-9]*"):
-        for name in ("cmdline", "environ"):
-            try:
-                if needle in (process / name).read_bytes():
-                    seen.add(name + " of " + (process / "comm").read_text().strip())
-            except OSError:
-                pass
-"""
-SAMPLER = f"systemd-run --quiet --unit=sampler python3 -c '{SAMPLE}'"
 NETWORK = "ip route get 198.51.100.1"
 """An address that RFC 5737 keeps for examples: asking for the way to it sends nothing."""
 
@@ -246,26 +229,26 @@ def test_the_password_of_a_private_index_is_seen_nowhere(demo: Demo, shop: Shop,
         variables.write_text(json.dumps({"python_indexes": [index.url]}))
         trust = json.dumps({"base_ca_certificates": [str(index.authority)]})
         assert shop.playbook("provision", "-e", trust).code == 0
-        demo.host(f"rm -rf /root/.cache/uv; echo {index.password} > /root/needle; {SAMPLER}")
+        demo.host("rm -rf /root/.cache/uv")
 
         def run(name: str, *arguments: str) -> Result:
             return shop.playbook(name, "-vvv", "--diff", "-e", f"@{variables}", *arguments)
 
-        runs = [run("lock"), run("verify")]
-        for installer in ("uv", "pip"):
-            shop.frozen.write_text(f"{shop.frozen.read_text()}# For {installer}.\n")
-            shop.commit(f"Another virtualenv, by {installer}")
-            runs.append(run("deploy", "-e", f"python_installer={installer}"))
-        variables.write_text(json.dumps({"python_indexes": [f"{index.url}-that-is-not-there"]}))
-        spoilt = run("lock")
-    seen = demo.host("systemctl stop sampler; cat /root/seen; rm /root/needle")
+        with Sampler(demo, [index.password]) as sampler:
+            runs = [run("lock"), run("verify")]
+            for installer in ("uv", "pip"):
+                shop.frozen.write_text(f"{shop.frozen.read_text()}# For {installer}.\n")
+                shop.commit(f"Another virtualenv, by {installer}")
+                runs.append(run("deploy", "-e", f"python_installer={installer}"))
+            variables.write_text(json.dumps({"python_indexes": [f"{index.url}-that-is-not-there"]}))
+            spoilt = run("lock")
     for each in runs:
         assert each.code == 0, each.output
         assert index.password not in each.output
     assert index.served > 120
     assert spoilt.code != 0
     assert index.password not in spoilt.output
-    assert seen == "sampled"
+    assert sampler.seen == "nothing"
     places = "/srv/shop /root/.cache /root/.ansible /home /tmp /var/tmp /etc /opt /var/log"
     assert demo.host(f"grep -rl --fixed-strings {index.password} {places} 2>/dev/null || true") == ""
     assert index.password not in demo.host("journalctl --no-pager")

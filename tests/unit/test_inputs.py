@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible_collections.initech.django.plugins.module_utils.inputs import (
     advice,
+    clear_vaults,
     leaf_problem,
     leaves,
     problems,
@@ -205,3 +207,21 @@ def test_what_is_computed_from_an_unfilled_value_is_not_listed_beside_it() -> No
     raw = {**GOOD, "release_keep": "{{ vault_fill }}", "vault_fill": "FILL IN: fifty letters"}
     assert found(raw) == ["inventories/prod/group_vars/prod/vault.yml: vault_fill is not filled in: fifty letters"]
     assert len(found({**GOOD, "release_keep": "{{ vault_fill }}"})) == 1
+
+
+def test_a_vault_that_anybody_can_read_is_told_with_what_to_type(tmp_path: Path) -> None:
+    for name, text in (("prod/vault.yml", "vault_secret_key: x\n"), ("other/vault.yml", "$ANSIBLE_VAULT;1.2;AES256\n")):
+        (tmp_path / "group_vars" / name).parent.mkdir(parents=True)
+        (tmp_path / "group_vars" / name).write_text(text)
+    file = tmp_path / "group_vars/prod/vault.yml"
+    assert clear_vaults(tmp_path, "prod") == [
+        (
+            f"{file} is not encrypted. Type: ansible-vault encrypt --encrypt-vault-id prod {file}   "
+            "If it was ever committed, its secrets are none any more: make new ones"
+        )
+    ]
+
+
+def test_no_vault_in_this_repository_can_be_read_by_anybody() -> None:
+    inventories = Path(__file__).resolve().parents[2] / "inventories"
+    assert [line for path in inventories.iterdir() for line in clear_vaults(path, path.name)] == []

@@ -21,6 +21,7 @@ HASH = "0" * 64
 PINS = ["Django==5.2.19", "gevent==26.9.0", "gunicorn==27.0.1", "packaging==26.3"]
 REQUIREMENTS = "\n".join([*PINS, ""])
 PROJECT = {
+    ".gitignore": ".env\n",
     "manage.py": "",
     "requirements.txt": REQUIREMENTS,
     "shop/__init__.py": "",
@@ -28,7 +29,7 @@ PROJECT = {
     "shop/wsgi.py": "",
 }
 OPTIONS = ("subdirectory", "project_directory", "requirements_file", "environment", "wsgi", "database")
-DEFAULTS: dict[str, Any] = {**dict.fromkeys(OPTIONS, ""), "developer_packages": [], "wheels": None}
+DEFAULTS: dict[str, Any] = {**dict.fromkeys(OPTIONS, ""), "developer_packages": [], "env_keys": [], "wheels": None}
 
 
 def without(*paths: str, **changes: str) -> dict[str, str]:
@@ -90,6 +91,7 @@ def test_a_good_project_is_packed_with_all_that_the_hosts_need_to_know(
         "native": {},
         "wheels": "",
         "wsgi": "shop.wsgi:application",
+        "advice": [],
     }
 
 
@@ -165,17 +167,36 @@ def test_the_hash_of_the_requirements_follows_them_and_all_that_they_name(
 
 
 def test_an_env_file_in_git_is_refused_with_what_to_type(refusal: Refusal, repository: Path) -> None:
-    assert refusal({**PROJECT, ".env": "SECRET_KEY=S3cr3t\n"}) == (
+    assert refusal({**without(".gitignore"), ".env": "SECRET_KEY=S3cr3t\n"}) == (
         f"{repository} at main has .env in git, where no secret may be. Type: git rm --cached .env && git commit"
     )
-    files = {f"src/{path}": text for path, text in PROJECT.items()}
+    files = {f"src/{path}": text for path, text in without(".gitignore").items()}
     message = refusal({**files, "src/.env": "SECRET_KEY=S3cr3t\n"}, project_directory="src")
     assert message.endswith("has src/.env in git, where no secret may be. Type: git rm --cached src/.env && git commit")
 
 
-def test_a_template_of_the_env_file_is_welcome(repository: Path, packed: Packed, commit: Commit) -> None:
-    commit(repository, {**PROJECT, ".env.template": "SECRET_KEY=\n"})
-    assert packed()["project"] == "."
+def test_what_the_template_of_the_env_file_asks_for_has_to_be_there(
+    repository: Path, packed: Packed, refusal: Callable[..., str], commit: Commit
+) -> None:
+    files = {**PROJECT, ".env.template": "SECRET_KEY=\nDEBUG=False\n#SENTRY_DSN=\n"}
+    assert refusal(files, env_keys=["DEBUG"]).endswith(
+        "cannot be deployed:\n  .env.template asks for SECRET_KEY, and release_env does not have it. "
+        "Set it there, or mark it as optional: #SECRET_KEY=…"
+    )
+    assert packed(env_keys=["DEBUG", "SECRET_KEY"])["advice"] == []
+    assert packed(env_keys=["DEBUG", "SECRET_KEY", "SENTRY_DNS"])["advice"] == [
+        "release_env has SENTRY_DNS, which .env.template does not know. Did you mean SENTRY_DSN?"
+    ]
+
+
+def test_a_project_whose_gitignore_lacks_the_env_file_is_warned_of(
+    repository: Path, packed: Packed, commit: Commit
+) -> None:
+    commit(repository, without(".gitignore"))
+    (warning,) = packed()["advice"]
+    assert warning == (
+        f"No .gitignore of {repository} at main has .env: a developer's secrets are one git add away from git"
+    )
 
 
 @pytest.mark.parametrize(
