@@ -35,7 +35,8 @@ check: setup ## Run all tests that need no host
 	pytest -q --numprocesses auto tests/unit tests/roles tests/templates
 
 .PHONY: test
-test: check ## Run all tests: those, Molecule on Debian 12 and 13, and deploys of a fresh clone
+test: check ## Run all tests: those, all versions of django-environ, Molecule on Debian 12 and 13, and deploys of a fresh clone
+	pytest tests/environ
 	molecule test
 	pytest tests/hosts
 

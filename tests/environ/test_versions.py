@@ -1,0 +1,120 @@
+"""What is written to .env and DATABASE_URL is read back exactly by every minor line of django-environ from 0.10 on.
+
+Needs an index, and so is no part of `make check`.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.initech.django.plugins.module_utils.database_url import database_url
+from ansible_collections.initech.django.plugins.module_utils.dotenv import render
+from ansible_collections.initech.django.plugins.module_utils.problem import Problem
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+VERSIONS = ("0.10", "0.11", "0.12", "0.13", "0.14")
+COUNT = 10_000
+A_FILE = 100
+SPECIAL = "'\"\\#$ =\t`!%&@:/?;,{}()*\x1b\x7f\u00e9\u4e2d\U0001f600"
+TEXTS = st.one_of(st.text(max_size=30), st.text(st.sampled_from(SPECIAL + "abcnrt01"), max_size=12))
+LINE_ENDS = "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"
+
+
+def is_writable(value: str) -> bool:
+    """Tell whether the grammar has a way to write a value; see ../shared/FACTS.md, django-environ, 8."""
+    has_surrogate = any("\ud800" <= character <= "\udfff" for character in value)
+    return not value.startswith("$") and not has_surrogate and not set(value) & set(LINE_ENDS + "\0")
+
+
+def draw(strategy: st.SearchStrategy[Any], count: int) -> list[Any]:
+    """Return so many values of a strategy."""
+    values: list[Any] = []
+
+    @settings(max_examples=count, database=None, phases=[Phase.generate], deadline=None)
+    @given(st.lists(strategy, min_size=20, max_size=40))
+    def collect(drawn: list[Any]) -> None:
+        values.extend(drawn if len(values) < count else [])
+
+    while len(values) < count:
+        collect()
+    return values[:count]
+
+
+@pytest.fixture(scope="module")
+def texts() -> list[str]:
+    """Return values, of which most can be written."""
+    return draw(TEXTS, COUNT * 5 // 4)
+
+
+@pytest.fixture(scope="module")
+def files(texts: list[str], tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    """Write them all, in both ways of quoting."""
+    directory = tmp_path_factory.mktemp("files")
+    writable = [text for text in texts if is_writable(text)]
+    found = []
+    for systemd in (False, True):
+        for start in range(0, len(writable), A_FILE):
+            values = {f"KEY_{number}": text for number, text in enumerate(writable[start : start + A_FILE])}
+            path = directory / f"{start}-{systemd}.env"
+            path.write_text(render(values, systemd), encoding="utf-8", newline="")
+            found.append({"path": str(path), "values": values, "systemd": systemd})
+    return found
+
+
+@pytest.fixture(scope="module")
+def urls() -> list[tuple[str, dict[str, Any]]]:
+    """Return URLs for both engines and for a unix socket, with what is to be read from them."""
+    text = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=15)
+    name = text.filter(lambda each: not each.startswith("/"))
+    plain = text.filter(lambda each: "/" not in each)
+    found = []
+    for user, password, database, socket in draw(st.tuples(text, text, name, plain), COUNT // 3):
+        expected = {"USER": user, "PASSWORD": password}
+        for scheme, port in (("postgres", 5432), ("mysql", 3306)):
+            url = database_url(password, user=user, name=database, scheme=scheme)
+            found.append((url, {**expected, "NAME": database, "HOST": "127.0.0.1", "PORT": port}))
+        url = database_url(password, user=user, name=socket, host="/var/run/postgresql")
+        found.append((url, {**expected, "NAME": socket, "HOST": "/var/run/postgresql"}))
+    return found
+
+
+def test_all_that_no_env_file_can_hold_is_refused_and_nothing_else(texts: list[str]) -> None:
+    wrong = []
+    for text in texts:
+        try:
+            render({"KEY": text})
+            refused = False
+        except Problem:
+            refused = True
+        wrong += [text] if refused is is_writable(text) else []
+    assert wrong == []
+    assert sum(not is_writable(text) for text in texts) > COUNT / 50
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_every_mode_of_a_version_reads_back_what_was_written(
+    version: str, files: list[dict[str, Any]], urls: list[Any], tmp_path: Path
+) -> None:
+    install: list[str | Path] = ["uv", "pip", "install", "--quiet", "--target", tmp_path, f"django-environ=={version}.*"]
+    subprocess.run(install, check=True)
+    reader = Path(__file__).with_name("read.py")
+    result = subprocess.run(
+        [sys.executable, reader],
+        input=json.dumps({"version": version, "files": files, "urls": urls}),
+        env={"PYTHONPATH": str(tmp_path), "PYTHONUTF8": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    answer = json.loads(result.stdout)
+    assert answer.pop("read") >= 2 * COUNT
+    assert len(urls) >= COUNT - 3
+    assert answer == {"default": 0, "overwrite": 0, "comments": 0, "systemd": 0, "urls": 0}
+    # Nothing was dropped and logged.
+    assert result.stderr == ""
