@@ -21,7 +21,6 @@ from ansible_collections.initech.django.plugins.module_utils.virtualenvs import 
     fingerprint,
     is_sound,
     read_marker,
-    read_packages,
 )
 
 SEEDS = ("pip", "setuptools", "wheel")
@@ -199,8 +198,3 @@ def provide(
             texts = {name: each.read_text(encoding="utf-8-sig") for name, each in wanted.files.items()}
             complete(path, wanted.python, wanted.version, texts)
     return path, is_new
-
-
-def listing(path: Path) -> list[str]:
-    """Return the packages of a virtualenv as `name==version`."""
-    return [f"{each['name']}=={each['version']}" for each in read_packages(path)[0]]

@@ -8,6 +8,7 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping
+from email.message import Message
 from email.parser import HeaderParser
 from hashlib import sha256
 from importlib.metadata import Distribution
@@ -127,6 +128,25 @@ def _is_changed(file: Path, digest: str) -> bool:
     return bool(mode) and base64.urlsafe_b64encode(sha256(content).digest()).rstrip(b"=").decode() != expected
 
 
+def _installed(site: Path) -> list[tuple[str, str, Distribution, Message]]:
+    """Return name, version, distribution and metadata of what is installed, by name."""
+    found = []
+    for directory in (*site.glob("*.dist-info"), *site.glob("*.egg-info")):
+        distribution = Distribution.at(directory)
+        # Where METADATA is gone, this is all that tells what is damaged.
+        name, version = (*directory.stem.split("-"), "")[:2]
+        metadata = HeaderParser().parsestr(
+            distribution.read_text("METADATA") or distribution.read_text("PKG-INFO") or ""
+        )
+        found.append((metadata["Name"] or name, metadata["Version"] or version, distribution, metadata))
+    return sorted(found, key=lambda each: re.sub(r"[-_.]+", "-", each[0]).lower())
+
+
+def listing(path: Path) -> list[str]:
+    """Return the packages of a virtualenv as `name==version`, without a look at their files."""
+    return [f"{name}=={version}" for name, version, *_ in _installed(site_packages(path))]
+
+
 def read_packages(path: Path) -> tuple[list[dict[str, Any]], list[str]]:
     """Return the packages of a virtualenv, and files in it that belong to none of them.
 
@@ -136,26 +156,19 @@ def read_packages(path: Path) -> tuple[list[dict[str, Any]], list[str]]:
     packages: list[dict[str, Any]] = []
     owned: set[Path] = set()
     site = site_packages(path)
-    for directory in (*site.glob("*.dist-info"), *site.glob("*.egg-info")):
-        distribution = Distribution.at(directory)
-        # Where METADATA is gone, this is all that tells what is damaged.
-        name, version = (*directory.stem.split("-"), "")[:2]
-        metadata = HeaderParser().parsestr(
-            distribution.read_text("METADATA") or distribution.read_text("PKG-INFO") or ""
-        )
+    for name, version, distribution, metadata in _installed(site):
         direct = json.loads(distribution.read_text("direct_url.json") or "{}")
         records = list(_records(distribution, site))
         owned.update(file for file, _ in records)
         packages.append(
             {
-                "name": metadata["Name"] or name,
-                "version": metadata["Version"] or version,
+                "name": name,
+                "version": version,
                 "requires": metadata.get_all("Requires-Dist") or [],
                 "url": direct.get("url", ""),
                 "changed": sorted(os.path.relpath(file, path) for file, digest in records if _is_changed(file, digest)),
             }
         )
-    packages.sort(key=lambda each: re.sub(r"[-_.]+", "-", each["name"]).lower())
     return packages, sorted(str(file.relative_to(path)) for file in _files(site) if file not in owned)
 
 

@@ -9,6 +9,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.initech.django.plugins.module_utils import installer
 from ansible_collections.initech.django.plugins.module_utils.layout import App
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
+from ansible_collections.initech.django.plugins.module_utils.virtualenvs import listing
 
 DOCUMENTATION = """
 module: virtualenv
@@ -136,11 +137,11 @@ def main() -> None:
     try:
         path, changed = make(module.params, module.get_bin_path("uv"), module.check_mode)
         is_planned = changed and module.check_mode
-        packages = [pin.split()[0] for pin in module.params["pins"]] if is_planned else installer.listing(path)
+        packages = [pin.split()[0] for pin in module.params["pins"]] if is_planned else listing(path)
         result: dict[str, Any] = {"changed": changed, "path": str(path), "packages": packages}
         if changed and module._diff:
             live = App(module.params["app_name"]).live()
-            before = installer.listing(live.virtualenv.resolve()) if live else []
+            before = listing(live.virtualenv.resolve()) if live else []
             result["diff"] = {
                 "before_header": "packages of the live release",
                 "after_header": "packages of the new one",

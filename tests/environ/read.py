@@ -12,7 +12,11 @@ from typing import Any
 
 from environ import Env
 
-MODES: dict[str, dict[str, bool]] = {"default": {}, "overwrite": {"overwrite": True}, "comments": {"parse_comments": True}}
+MODES: dict[str, dict[str, bool]] = {
+    "default": {},
+    "overwrite": {"overwrite": True},
+    "comments": {"parse_comments": True},
+}
 
 
 def wrong_values(path: str, expected: dict[str, str], mode: str) -> int:

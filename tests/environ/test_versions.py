@@ -101,7 +101,15 @@ def test_all_that_no_env_file_can_hold_is_refused_and_nothing_else(texts: list[s
 def test_every_mode_of_a_version_reads_back_what_was_written(
     version: str, files: list[dict[str, Any]], urls: list[Any], tmp_path: Path
 ) -> None:
-    install: list[str | Path] = ["uv", "pip", "install", "--quiet", "--target", tmp_path, f"django-environ=={version}.*"]
+    install: list[str | Path] = [
+        "uv",
+        "pip",
+        "install",
+        "--quiet",
+        "--target",
+        tmp_path,
+        f"django-environ=={version}.*",
+    ]
     subprocess.run(install, check=True)
     reader = Path(__file__).with_name("read.py")
     result = subprocess.run(

@@ -20,13 +20,13 @@ from ansible_collections.initech.django.plugins.module_utils.installer import (
     complete,
     create,
     find_place,
-    listing,
     provide,
     virtualenv_name,
 )
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 from ansible_collections.initech.django.plugins.module_utils.virtualenvs import (
     MARKER,
+    listing,
     read_marker,
     read_packages,
     site_packages,
