@@ -159,7 +159,10 @@ def test_a_project_without_wsgi_is_refused(demo: Demo, project: Project) -> None
 
 def test_a_project_without_requirements_txt_is_refused_with_how_to_make_it(demo: Demo, project: Project) -> None:
     (project.path / "requirements.txt").unlink()
-    assert "has no requirements.txt. Make it from requirements_to_freeze.txt" in project.deploy(demo)
+    assert (
+        "has no requirements.txt. Write what the project needs directly into requirements_to_freeze"
+        in project.deploy(demo)
+    )
 
 
 def test_a_project_with_its_secrets_in_git_is_refused(demo: Demo, project: Project) -> None:
