@@ -10,6 +10,8 @@ from pathlib import PurePosixPath
 
 ASSIGNMENT = re.compile(r"(#\s?)?(?:export )?([A-Za-z_][A-Za-z_0-9]*)=")
 TEMPLATE = ".env.template"
+OURS = ("SECRET_KEY_FALLBACKS",)
+"""What the inventories hand on for a rotation, whether a project reads it or not."""
 
 
 def template_keys(text: str) -> tuple[list[str], list[str]]:
@@ -48,7 +50,7 @@ def unknown_keys(path: PurePosixPath, text: str, given: Collection[str]) -> Iter
     """Yield which keys the template does not know, a line each; arguments as of `missing_keys`."""
     required, optional = template_keys(text)
     known = [*required, *optional]
-    for key in sorted(set(given) - set(known)):
+    for key in sorted(set(given) - set(known) - set(OURS)):
         near = get_close_matches(key, known, n=1)
         hint = f" Did you mean {near[0]}?" if near else ""
         yield f"release_env has {key}, which {path} does not know.{hint}"

@@ -193,4 +193,5 @@ def advice(environment: str, found: Sequence[str]) -> str:
     vault = where(environment, "vault_")
     if not any(line.startswith(vault) for line in found):
         return ""
-    return f"\nSecrets: ansible-vault create --encrypt-vault-id {environment} {vault}   (edit, where it is there)"
+    make = f"ansible-playbook secrets.yml -l {environment}"
+    return f"\nSecrets: {make} makes what can be made up; for the others: ansible-vault edit {vault}"

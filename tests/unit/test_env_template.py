@@ -46,7 +46,7 @@ def test_optional_keys_may_be_given_or_not() -> None:
 
 
 def test_a_key_that_the_template_does_not_know_is_told_with_the_nearest_name() -> None:
-    assert list(unknown_keys(PATH, TEXT, ["SECRET_KEYS", "XYZ", "DEBUG"])) == [
+    assert list(unknown_keys(PATH, TEXT, ["SECRET_KEYS", "XYZ", "DEBUG", "SECRET_KEY_FALLBACKS"])) == [
         "release_env has SECRET_KEYS, which src/.env.template does not know. Did you mean SECRET_KEY?",
         "release_env has XYZ, which src/.env.template does not know.",
     ]

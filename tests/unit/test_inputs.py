@@ -186,7 +186,8 @@ def test_no_problem_shows_a_secret(secret: str) -> None:
 
 def test_where_a_secret_is_lacking_it_is_said_how_to_make_the_vault() -> None:
     assert advice("prod", [f"{VAULT}: vault_a is not set"]) == (
-        f"\nSecrets: ansible-vault create --encrypt-vault-id prod {VAULT}   (edit, where it is there)"
+        "\nSecrets: ansible-playbook secrets.yml -l prod makes what can be made up; for the others: "
+        f"ansible-vault edit {VAULT}"
     )
     assert advice("prod", [f"{RELEASE}: release_env is not set"]) == ""
 

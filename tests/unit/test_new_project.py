@@ -315,6 +315,7 @@ def test_the_inventory_leads_ansible_to_an_app_beside_the_demo(
         "ENVIRONMENT": "demo",
         "DEBUG": False,
         "SECRET_KEY": "secret",
+        "SECRET_KEY_FALLBACKS": [],
         "DATABASE_URL": f"{scheme}://shop_one:s3%3Acr%40t@127.0.0.1:{port}/shop_one",
         "ALLOWED_HOSTS": ["shop-one.localhost"],
     }
