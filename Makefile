@@ -26,12 +26,19 @@ setup: .venv/ready ## Make the controller's virtualenv in .venv
 
 .PHONY: check
 check: setup ## Run all tests that need no host
+	@$(MAKE) --jobs=2 --output-sync=target lint units
+
+.PHONY: lint
+lint: setup
 	ruff check --quiet .
 	ruff format --quiet --check .
 	mypy -p ansible_collections.initech.django.plugins
 	mypy bench molecule tests
 	yamllint .
 	ansible-lint
+
+.PHONY: units
+units: setup
 	pytest -q --numprocesses auto tests/unit tests/roles tests/templates
 
 .PHONY: test
