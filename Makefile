@@ -50,7 +50,7 @@ test: check ## Run all tests: those, all versions of django-environ, Molecule on
 .PHONY: lock
 lock: setup ## Freeze the controller's own requirements with the oldest Python; UPGRADE=all moves all versions
 	ansible localhost -m initech.django.lock \
-	  -a "directory=$(CURDIR) python=$$(command -v python3.11) upgrade=$(UPGRADE)"
+	  -a "directory=$(CURDIR) python=$$(command -v python3.11 || echo python3.11) upgrade=$(UPGRADE)"
 
 .PHONY: bench
 bench: setup ## Measure what is promised of speed, each as a ratio
