@@ -147,18 +147,22 @@ def listing(path: Path) -> list[str]:
     return [f"{name}=={version}" for name, version, *_ in _installed(site_packages(path))]
 
 
-def read_packages(path: Path) -> tuple[list[dict[str, Any]], list[str]]:
+def read_packages(path: Path, *, files: bool = True) -> tuple[list[dict[str, Any]], list[str]]:
     """Return the packages of a virtualenv, and files in it that belong to none of them.
 
     Each has `name`, `version`, `requires`, `url` (empty if an index had it) and `changed`, the files that are not what
     was installed.
+
+    Args:
+        path: of the virtualenv.
+        files: look at every file; else none is found changed or without a package.
     """
     packages: list[dict[str, Any]] = []
     owned: set[Path] = set()
     site = site_packages(path)
     for name, version, distribution, metadata in _installed(site):
         direct = json.loads(distribution.read_text("direct_url.json") or "{}")
-        records = list(_records(distribution, site))
+        records = list(_records(distribution, site)) if files else []
         owned.update(file for file, _ in records)
         packages.append(
             {
@@ -169,7 +173,8 @@ def read_packages(path: Path) -> tuple[list[dict[str, Any]], list[str]]:
                 "changed": sorted(os.path.relpath(file, path) for file, digest in records if _is_changed(file, digest)),
             }
         )
-    return packages, sorted(str(file.relative_to(path)) for file in _files(site) if file not in owned)
+    strays = _files(site) if files else ()
+    return packages, sorted(str(file.relative_to(path)) for file in strays if file not in owned)
 
 
 def _files(directory: Path) -> Iterator[Path]:

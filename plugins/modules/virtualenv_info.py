@@ -35,6 +35,10 @@ options:
   virtualenv:
     description: The directory of its virtualenv, where the release has no link to it yet.
     type: path
+  files:
+    description: Whether to compare every file with what was installed. One that is used again had that before.
+    type: bool
+    default: true
 attributes:
   check_mode:
     support: full
@@ -93,7 +97,7 @@ def read(app: App, options: dict[str, Any]) -> dict[str, Any]:
     marker = read_marker(path)
     if not marker:
         raise Problem(f"The virtualenv of release {release.id} is gone or half-made: {path}. Deploy again.")
-    packages, strays = read_packages(path)
+    packages, strays = read_packages(path, files=options["files"])
     interpreter = path / "bin" / "python"
     return {
         "release": release.id,
@@ -113,6 +117,7 @@ def main() -> None:
             "app_name": {"type": "str", "required": True},
             "release": {"type": "str", "default": ""},
             "virtualenv": {"type": "path"},
+            "files": {"type": "bool", "default": True},
         },
         supports_check_mode=True,
     )

@@ -25,6 +25,10 @@ options:
   virtualenv:
     description: The directory of its virtualenv, where the release has no link to it yet.
     type: path
+  files:
+    description: Whether to compare every file with what was installed. One that is used again had that before.
+    type: bool
+    default: true
   python_version:
     description: The version that was asked for. Empty is any.
     type: str

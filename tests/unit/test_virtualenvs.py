@@ -214,3 +214,14 @@ def test_requirements_that_are_not_what_a_virtualenv_was_made_from_are_named(
     if text is not None:
         (tmp_path / "requirements.txt").write_text(text)
     assert changed_files(tmp_path, {"requirements": {"requirements.txt": "alpha==1\n"}}) == expected
+
+
+def test_without_a_look_at_files_the_packages_are_the_same_and_no_change_is_found(site: Path, install: Install) -> None:
+    install("alpha")
+    (site / "alpha.py").write_text("changed")
+    (site / "stray.py").touch()
+    packages, strays = read_packages(site.parents[2], files=False)
+    seen, _ = read(site)
+    assert [each["changed"] for each in seen] != [[]]
+    assert packages == [{**each, "changed": []} for each in seen]
+    assert strays == []
