@@ -216,7 +216,12 @@ def test_an_unsupported_distribution_is_refused_with_the_supported_ones(demo: De
 
 
 def test_a_key_that_env_cannot_express_is_refused_by_name_without_its_value(demo: Demo) -> None:
-    environment = {"ENVIRONMENT": "demo", "SECRET_KEY": "$topsecret", "DATABASE_URL": "postgres://u:p@h/n"}
+    environment = {
+        "ENVIRONMENT": "demo",
+        "DEBUG": False,
+        "SECRET_KEY": "$topsecret",
+        "DATABASE_URL": "postgres://u:p@h/n",
+    }
     result = demo.playbook("deploy", "-e", json.dumps({"release_env": environment}))
     assert result.code != 0
     assert "SECRET_KEY: its value begins with $" in result.text

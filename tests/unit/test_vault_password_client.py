@@ -64,7 +64,7 @@ def inventories(tmp_path: Path) -> Path:
         ("prod", "python3 /v/bin/ansible-vault view some/file.yml", False, False),
         ("prod", "python3 /v/bin/ansible-playbook deploy.yml -e vault_secret_key=x", False, True),
         ("prod", "python3 /v/bin/ansible-playbook secrets.yml -l prod", False, False),
-        ("prod", "python3 /v/bin/ansible-playbook -l prod --check /work/main/secrets.yml", False, False),
+        ("prod", "python3 /v/bin/ansible-playbook -l prod --check /home/me/deploy/secrets.yml", False, False),
         ("prod", "python3 /v/bin/ansible-playbook -l prod initech.django.secrets", False, False),
         ("prod", "python3 /v/bin/ansible-playbook secrets.yml -l prod -e rotate=SECRET_KEY", True, False),
         ("prod", "python3 /v/bin/ansible-playbook secrets.yml -l web1", False, False),
