@@ -335,7 +335,7 @@ def test_a_lookup_that_finds_no_name_says_so(tmp_path: Path) -> None:
 
 
 class Handler(SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+    def log_message(self, *arguments: object) -> None:
         """Be silent."""
 
 
