@@ -33,13 +33,13 @@ options:
     type: str
     default: 127.0.0.1
   port:
-    description: Default is the scheme's.
+    description: Default is the engine's.
     type: int
-  scheme:
+  engine:
     description: Which database it is.
     type: str
-    choices: [postgres, mysql]
-    default: postgres
+    choices: [postgresql, mysql]
+    default: postgresql
 """
 EXAMPLES = """
 # postgres://shop:p%40ss@127.0.0.1:5432/shop

@@ -8,7 +8,10 @@ from urllib.parse import quote
 
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 
-PORTS = {"postgres": 5432, "mysql": 3306}
+SCHEMES = {"postgresql": "postgres", "mysql": "mysql"}
+"""How the URL of each engine begins."""
+
+PORTS = {"postgresql": 5432, "mysql": 3306}
 LOCAL = frozenset(["", "localhost", "127.0.0.1", "::1"])
 """Where a host looks for a database of its own; empty for a unix socket, or where nothing is said."""
 
@@ -16,7 +19,7 @@ HOST = re.compile(r"[A-Za-z0-9._,-]+")
 
 
 def database_url(
-    password: str, *, user: str, name: str, host: str = "127.0.0.1", port: int | None = None, scheme: str = "postgres"
+    password: str, *, user: str, name: str, host: str = "127.0.0.1", port: int | None = None, engine: str = "postgresql"
 ) -> str:
     """Return the URL of a database.
 
@@ -24,16 +27,16 @@ def database_url(
         password: may hold any character; it is percent-encoded, as is the user.
         user: the role that the app connects as.
         name: the database. Always given: a URL without a path would read `%23` as `%23`.
-        host: a name, an address, or for postgres the directory of a unix socket, which begins with `/`. That form is
+        host: a name, an address, or for postgresql the directory of a unix socket, which begins with `/`. That form is
             django-environ's; dj-database-url has another.
-        port: default: the scheme's.
-        scheme: `postgres` or `mysql`.
+        port: default: the engine's.
+        engine: `postgresql` or `mysql`.
 
     Raises:
-        Problem: something is empty, the scheme is unknown, or what is given would be read back as something else.
+        Problem: something is empty, the engine is unknown, or what is given would be read back as something else.
     """
-    if scheme not in PORTS:
-        raise Problem(f"database_url: scheme is {scheme!r}, and not one of {', '.join(PORTS)}.")
+    if engine not in PORTS:
+        raise Problem(f"database_url: engine is {engine!r}, and not one of {', '.join(PORTS)}.")
     given = {"password": password, "user": user, "name": name, "host": host}
     empty = [key for key, value in given.items() if not isinstance(value, str) or not value]
     if empty:
@@ -42,13 +45,13 @@ def database_url(
     if name.startswith("/"):
         raise Problem("database_url: name begins with /, which is read as a directory. Choose another.")
     if host.startswith("/"):
-        if scheme != "postgres":
-            raise Problem(f"database_url: {scheme} has no form for a unix socket. Leave out host, for 127.0.0.1.")
+        if engine != "postgresql":
+            raise Problem(f"database_url: {engine} has no form for a unix socket. Leave out host, for 127.0.0.1.")
         if "/" in name:
             raise Problem("database_url: name holds a /, which beside a unix socket is read as a directory.")
         # django-environ's form for a socket: no host, and the directory as the first part of the path.
-        return f"{scheme}://{login}@/{quote(host)}/{quote(name, safe='')}"
-    return f"{scheme}://{login}@{_address(host)}:{port or PORTS[scheme]}/{quote(name, safe='')}"
+        return f"{SCHEMES[engine]}://{login}@/{quote(host)}/{quote(name, safe='')}"
+    return f"{SCHEMES[engine]}://{login}@{_address(host)}:{port or PORTS[engine]}/{quote(name, safe='')}"
 
 
 def _address(host: str) -> str:

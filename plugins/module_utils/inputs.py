@@ -52,7 +52,8 @@ RESERVED = frozenset(
 )
 """Users and groups that Debian and its servers already have: an app of that name would take them over."""
 
-SUPERUSER = "postgres"
+ADMINISTRATORS = frozenset(["postgres", "root", "mysql", "mariadb.sys"])
+"""Users with which the database servers administer themselves."""
 
 VAULTED = re.compile(r"'(vault_\w+)' is undefined")
 
@@ -111,8 +112,8 @@ def name_problem(path: str, name: str) -> str | None:
         return f"app_name is {name!r}; use a-z, 0-9 and -, a letter first, at most 25"
     if path == "app_name" and name in RESERVED:
         return f"app_name is {name!r}, a user or group that the system needs for itself; choose another name"
-    if path == "postgresql_user" and name == SUPERUSER:
-        return f"postgresql_user is {name!r}, the server's administrator; name a role of the app's own"
+    if path in ("database_user", "postgresql_user", "mysql_user") and name in ADMINISTRATORS:
+        return f"{path} is {name!r}, the server's administrator; name a user of the app's own"
     return None
 
 

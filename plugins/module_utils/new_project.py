@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,12 +126,13 @@ def project_files(project: str) -> dict[str, File]:
 
 def inventory_files(plan: Plan) -> dict[str, File]:
     """Return the files of its inventory, but for the vault."""
-    values = {"project_name": plan.project, "app_name": plan.app, "repository": json.dumps(str(plan.directory))}
-    return {
-        path: file
-        for part in ("common", plan.database)
-        for path, file in render(TEMPLATES / "inventory" / part, values).items()
+    values = {
+        "project_name": plan.project,
+        "app_name": plan.app,
+        "database": plan.database,
+        "repository": json.dumps(str(plan.directory)),
     }
+    return render(TEMPLATES / "inventory", values)
 
 
 def write(directory: Path, files: Mapping[str, File]) -> None:
@@ -384,17 +385,13 @@ def report(plan: Plan, here: Path, *, is_made: bool, has_host: bool, port: str) 
     """
     # The next command is typed where this one was.
     is_below = here in plan.inventory.parents
-    inventory, vault = (
-        shlex.quote(str(path.relative_to(here) if is_below else path)) for path in (plan.inventory, plan.vault)
-    )
+    inventory = shlex.quote(str(plan.inventory.relative_to(here) if is_below else plan.inventory))
     made = [
         f"{'Made' if is_made else 'Would make'}:",
         f"  {plan.directory}: the project, a git repository with everything committed",
         f"  {inventory}: its inventory, for the throwaway host; {plan.vault.name} in it holds new secrets, encrypted",
         f"  {plan.password}: the password of that vault, if it is not there yet; keep a copy",
     ]
-    if plan.database == "mysql":
-        made += _mysql_report(plan.project, vault)
     command = f"ansible-playbook site.yml -i {inventory}"
     return "\n".join(
         [
@@ -403,14 +400,4 @@ def report(plan: Plan, here: Path, *, is_made: bool, has_host: bool, port: str) 
             f"The next command deploys it, and then it is at http://{plan.app}.localhost:{port}/",
             command if has_host else f"make demo && {command}",
         ]
-    )
-
-
-def _mysql_report(name: str, vault: str) -> Sequence[str]:
-    return (
-        "MySQL or MariaDB has to be there already: nothing here installs it yet. Deploying needs, on the host:",
-        f"  CREATE DATABASE {name} CHARACTER SET utf8mb4;",
-        f"  CREATE USER {name}@127.0.0.1 IDENTIFIED BY '…';",
-        f"  GRANT ALL ON {name}.* TO {name}@127.0.0.1;",
-        f"The password is vault_database_password; to see it: ansible-vault view {vault}",
     )

@@ -76,8 +76,8 @@ def urls() -> list[tuple[str, dict[str, Any]]]:
     found = []
     for user, password, database, socket in draw(st.tuples(text, text, name, plain), COUNT // 3):
         expected = {"USER": user, "PASSWORD": password}
-        for scheme, port in (("postgres", 5432), ("mysql", 3306)):
-            url = database_url(password, user=user, name=database, scheme=scheme)
+        for engine, port in (("postgresql", 5432), ("mysql", 3306)):
+            url = database_url(password, user=user, name=database, engine=engine)
             found.append((url, {**expected, "NAME": database, "HOST": "127.0.0.1", "PORT": port}))
         url = database_url(password, user=user, name=socket, host="/var/run/postgresql")
         found.append((url, {**expected, "NAME": socket, "HOST": "/var/run/postgresql"}))

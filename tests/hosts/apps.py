@@ -7,31 +7,55 @@ from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
 
+from ansible.parsing.vault import VaultLib, VaultSecret
 from demo import Demo, Result
 
 
 class App:
     """An app in an environment of its own, on the host of the demo."""
 
-    def __init__(self, demo: Demo, inventory: Path, name: str, variables: dict[str, Any]) -> None:
-        """Write its inventory: what follows from the name, and the variables that a user would set beside that."""
+    def __init__(
+        self,
+        demo: Demo,
+        inventory: Path,
+        name: str,
+        variables: dict[str, Any],
+        vault: dict[str, str] | None = None,
+    ) -> None:
+        """Write its inventory: what follows from the name, what a user would set beside that, and the vault."""
         self.name = name
         self.demo = demo
         self._inventory = inventory
+        self._options: tuple[str, ...] = ()
         every = {
             "ansible_host": "demo-host",
             "ansible_ssh_common_args": f"-F '{demo.path}/.throwaway/ssh_config'",
             "app_environment": name,
             "app_name": name,
-            "postgresql_database": name,
-            "postgresql_user": name,
+            "database_engine": "postgresql",
+            "database_name": name,
+            "database_user": name,
             "nginx_server_names": [f"{name}.test"],
         }
         inventory.write_text(json.dumps({name: {"hosts": {f"{name}-host": None}, "vars": {**every, **variables}}}))
+        if vault:
+            password = inventory.parent / "vault-password"
+            password.write_text("of-the-vault")
+            self._options = ("--vault-id", f"{name}@{password}")
+            file = inventory.parent / "group_vars" / name / "vault.yml"
+            file.parent.mkdir(parents=True)
+            text = "".join(f"{key}: {json.dumps(value)}\n" for key, value in vault.items())
+            file.write_bytes(VaultLib().encrypt(text, VaultSecret(b"of-the-vault"), name))
 
     def playbook(self, name: str, *arguments: str) -> Result:
         """Run a playbook on this app."""
-        return self.demo.playbook(name, "-i", str(self._inventory), *arguments, limit=self.name)
+        inventory = ("-i", str(self._inventory), *self._options)
+        return self.demo.playbook(name, *inventory, *arguments, limit=self.name)
+
+    def env(self) -> dict[str, str]:
+        """Return what the live release's `.env` says, which holds no quotes and no backslashes."""
+        lines = self.demo.host(f"cat /srv/{self.name}/current/project/.env").splitlines()
+        return {key: value.strip("'\"") for key, _, value in (line.partition("=") for line in lines)}
 
     def get(self, path: str) -> str:
         """Return what its site answers."""

@@ -17,13 +17,30 @@ class Load:
     """
 
     def __init__(
-        self, port: int, path: str = "/", seconds: float = 20, connections: int = 40, pause: float = 0
+        self,
+        port: int,
+        path: str = "/",
+        seconds: float = 20,
+        connections: int = 40,
+        *,
+        pause: float = 0,
+        host: str = "127.0.0.1",
     ) -> None:
-        """Take port, page, how many seconds to go on at least, how many connections, and seconds between requests."""
+        """Take what to ask for and how.
+
+        Args:
+            port: of the site.
+            path: of the page.
+            seconds: how long to go on at least.
+            connections: how many at once.
+            pause: between two requests of a connection, in seconds.
+            host: the name of the site.
+        """
         self.answers: Counter[str] = Counter()
         self._port = port
         self._path = path
         self._pause = pause
+        self._headers = {"Host": host}
         self._until = time.monotonic() + seconds
         self._stop = threading.Event()
         self._lock = threading.Lock()
@@ -55,7 +72,7 @@ class Load:
         counts: Counter[str] = Counter()
         while not self._stop.wait(self._pause):
             try:
-                connection.request("GET", self._path)
+                connection.request("GET", self._path, headers=self._headers)
                 response = connection.getresponse()
                 response.read()
                 counts[str(response.status)] += 1

@@ -38,7 +38,7 @@ class Shop(App):
         subprocess.run(["git", "init", "--quiet"], cwd=self.checkout, check=True)
         password = secrets.token_urlsafe(16)
         variables: dict[str, Any] = {
-            "postgresql_password": password,
+            "database_password": password,
             "release_repository": str(self.checkout),
             "release_health_path": "/healthz",
             "release_env": {

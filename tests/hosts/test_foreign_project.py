@@ -118,7 +118,7 @@ VARIABLES = {
     # The demo has uv, so here is where pip shows that it serves too.
     "python_installer": "pip",
     "app_env_as_environment": True,
-    "postgresql_password": PASSWORD,
+    "database_password": PASSWORD,
     "nginx_static_url": "/assets/",
     "nginx_media_url": "/uploads/",
     "nginx_forwarded_proto": "https",

@@ -1,4 +1,4 @@
-"""The example on MariaDB, which for now somebody else provides: only DATABASE_URL differs."""
+"""The example on MariaDB: `database_engine` is all that differs."""
 
 from __future__ import annotations
 
@@ -8,50 +8,99 @@ from collections.abc import Iterator
 
 import pytest
 from apps import App
-from demo import Demo
+from demo import Demo, Result
+from load import Load
 
-PASSWORD = secrets.token_urlsafe(16)
-SQL = f"""
-CREATE DATABASE maria CHARACTER SET utf8mb4;
-GRANT ALL ON maria.* TO maria@127.0.0.1 IDENTIFIED BY '{PASSWORD}';
-"""
+URL = "{{ database_password | initech.django.database_url(user=database_user, name=database_name, engine='mysql') }}"
 
 
 @pytest.fixture(scope="module")
 def maria(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
-    """Return the example as a second app, with a database on the host."""
-    demo.host("DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes mariadb-server > /dev/null")
-    demo.host(f'mariadb --execute "{SQL}"')
+    """Return the example as a second app, with a password that has to be encoded everywhere."""
     # Where the site finds itself.
     demo.host("echo 127.0.0.1 maria.test >> /etc/hosts")
     variables = {
-        "postgresql_password": PASSWORD,
+        "database_engine": "mysql",
+        # In a grant _ would stand for any letter.
+        "database_name": "ma_ria",
+        "database_password": "{{ vault_database_password }}",
+        "mysql_settings": {"init_connect": 'SET @quote = "\\\\ # "', "long_query_time": 0.5},
         "release_repository": str(demo.path),
         "release_subdirectory": "examples/slow_sql",
         "release_health_path": "/healthz",
         "release_env": {
             "ENVIRONMENT": "demo",
             "DEBUG": False,
-            "SECRET_KEY": PASSWORD,
-            "DATABASE_URL": f"mysql://maria:{PASSWORD}@127.0.0.1:3306/maria",
+            "SECRET_KEY": secrets.token_urlsafe(32),
+            "DATABASE_URL": URL,
             "ALLOWED_HOSTS": ["maria.test"],
         },
     }
-    app = App(demo, tmp_path_factory.mktemp("maria") / "hosts.yml", "maria", variables)
+    vault = {"vault_database_password": f'it\'s \\ 100% "{secrets.token_urlsafe(16)}"@:/#'}
+    app = App(demo, tmp_path_factory.mktemp("maria") / "hosts.yml", "maria", variables, vault)
     yield app
     app.remove()
 
 
-def test_the_example_runs_on_mariadb(maria: App) -> None:
-    site = maria.playbook("site")
-    assert site.code == 0, site.output
+@pytest.fixture(scope="module")
+def site(maria: App) -> tuple[Result, Result, Result]:
+    """Look what would be done, and do it twice."""
+    return maria.playbook("provision", "--check"), maria.playbook("site"), maria.playbook("site", "--diff")
+
+
+def test_the_example_runs_on_mariadb(maria: App, site: tuple[Result, Result, Result]) -> None:
+    assert [run.code for run in site] == [0, 0, 0], "".join(run.output for run in site)
     page = maria.get("/")
     assert "Ten slow queries, one short wait." in page
     assert "<dd>MariaDB 1" in page
 
 
-def test_ten_slow_requests_take_one_wait_on_mariadb(maria: App) -> None:
+def test_a_second_run_changes_nothing(site: tuple[Result, Result, Result]) -> None:
+    assert site[2].changed == 0, site[2].output
+
+
+def test_ten_slow_requests_take_one_wait_on_mariadb(maria: App, site: tuple[Result, Result, Result]) -> None:
     started = time.monotonic()
     squares = maria.get("/ten-slow-requests/").split()
     assert time.monotonic() - started < 5.5
     assert sorted(map(int, squares)) == [x * x for x in range(1, 11)]
+
+
+def test_the_settings_are_in_force_as_they_were_written(demo: Demo, site: tuple[Result, Result, Result]) -> None:
+    names = "@@max_connections, @@long_query_time, @@character_set_server, @@init_connect"
+    found = demo.host(f"mariadb --skip-column-names --raw --execute 'SELECT {names}'")
+    assert found.split("\t") == ["400", "0.500000", "utf8mb4", 'SET @quote = "\\\\ # "']
+
+
+def test_a_wrong_setting_is_refused_by_the_server_itself_and_changes_nothing(maria: App) -> None:
+    before = maria.demo.host("cat /etc/mysql/mariadb.conf.d/initech.cnf; systemctl show -P MainPID mariadb")
+    wrong = maria.playbook("provision", "-e", '{"mysql_settings": {"long_query_tiem": 1}}')
+    assert wrong.code != 0
+    assert "unknown variable 'long_query_tiem" in wrong.text
+    after = maria.demo.host("cat /etc/mysql/mariadb.conf.d/initech.cnf; systemctl show -P MainPID mariadb")
+    assert after == before
+
+
+def test_the_user_may_use_its_database_and_nothing_else(maria: App, site: tuple[Result, Result, Result]) -> None:
+    grants = maria.demo.host("mariadb --skip-column-names --raw --execute 'SHOW GRANTS FOR maria@127.0.0.1'")
+    assert [line.partition(" TO ")[0].partition(" IDENT")[0] for line in grants.splitlines()] == [
+        "GRANT USAGE ON *.*",
+        r"GRANT ALL PRIVILEGES ON `ma\_ria`.*",
+    ]
+
+
+def test_the_password_is_rotated_without_a_failed_request(maria: App, site: tuple[Result, Result, Result]) -> None:
+    old = maria.env()["DATABASE_URL"]
+    with Load(maria.demo.port, "/", seconds=1, connections=8, pause=0.02, host="maria.test") as load:
+        rotated = maria.playbook("secrets", "-e", "rotate=DATABASE_URL")
+    assert rotated.code == 0, rotated.output
+    assert load.answers["200"] > 100
+    assert load.failures == {}
+    new = maria.env()["DATABASE_URL"]
+    assert new != old
+    assert new.startswith("mysql://maria:")
+    users = maria.demo.host(
+        "mariadb --skip-column-names --execute 'SELECT user FROM mysql.user WHERE user LIKE \"mar%\"'"
+    )
+    assert sorted(users.split()) == ["maria", "mariadb.sys"]
+    assert maria.playbook("site").changed == 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.request import Request, urlopen
 
@@ -12,47 +13,67 @@ import pytest
 from demo import Demo, Result
 
 
-@pytest.fixture(scope="module")
-def runs(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Result, Result]]:
+@dataclass(frozen=True)
+class New:
+    """A new project, as its user sees it.
+
+    Attributes:
+        name: its name.
+        server: what its page says of the database.
+        made: the run that made it.
+        deployed: the run that this one said to type next.
+    """
+
+    name: str
+    server: str
+    made: Result
+    deployed: Result
+
+
+@pytest.fixture(scope="module", params=[("bookshop", "", "PostgreSQL 17"), ("cookshop", "mysql", "MariaDB 11")])
+def new(request: pytest.FixtureRequest, demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[New]:
     """Make a project, and type what that run says."""
+    name, database, server = request.param
     directory = tmp_path_factory.mktemp("new")
     home = str(directory / "config")
-    new = ("ansible-playbook", "new.yml", "-e", "project=bookshop", "-e", f"directory={directory / 'bookshop'}")
-    made = demo.run(*new, "-vvv", "--diff", XDG_CONFIG_HOME=home)
+    options = ["-e", f"project={name}", "-e", f"directory={directory / name}"]
+    options += ["-e", f"database={database}"] if database else []
+    made = demo.run("ansible-playbook", "new.yml", *options, "-vvv", "--diff", XDG_CONFIG_HOME=home)
     command = re.search(r"^ +(ansible-playbook site\.yml .*)$", made.output, re.MULTILINE)
     assert command, made.output
-    yield made, demo.run(*command[1].split(), XDG_CONFIG_HOME=home)
-    shutil.rmtree(demo.path / "inventories/bookshop")
-    demo.host("rm -f /etc/nginx/conf.d/bookshop.conf; systemctl reload nginx; systemctl stop 'bookshop@*'")
+    yield New(name, server, made, demo.run(*command[1].split(), XDG_CONFIG_HOME=home))
+    shutil.rmtree(demo.path / f"inventories/{name}")
+    demo.host(f"rm -f /etc/nginx/conf.d/{name}.conf; systemctl reload nginx; systemctl stop '{name}@*'")
 
 
-def test_the_page_is_there_after_two_commands(demo: Demo, runs: tuple[Result, Result]) -> None:
-    made, deployed = runs
-    assert made.code == 0, made.output
-    assert deployed.code == 0, deployed.output
-    request = Request(f"http://127.0.0.1:{demo.port}/", headers={"Host": "bookshop.localhost"})
+def test_the_page_is_there_after_two_commands(demo: Demo, new: New) -> None:
+    assert new.made.code == 0, new.made.output
+    assert new.deployed.code == 0, new.deployed.output
+    request = Request(f"http://127.0.0.1:{demo.port}/", headers={"Host": f"{new.name}.localhost"})
     with urlopen(request, timeout=30) as response:
         page = response.read().decode()
     assert "<h1>It works.</h1>" in page
-    assert "PostgreSQL 17" in page
+    assert new.server in page
 
 
-def test_its_secrets_are_not_printed(demo: Demo, runs: tuple[Result, Result]) -> None:
-    text = demo.host("cat /srv/bookshop/current/project/.env")
+def test_its_secrets_are_not_printed(demo: Demo, new: New) -> None:
+    text = demo.host(f"cat /srv/{new.name}/current/project/.env")
     values = re.findall(r"^SECRET_KEY=['\"]*([^'\"\n]+)", text, re.MULTILINE)
     values += re.findall(r"://[^:]+:([^@]+)@", text)
     assert len(values) == 2
-    assert [value for value in values for run in runs if value in run.output] == []
+    assert [value for value in values for run in (new.made, new.deployed) if value in run.output] == []
 
 
-def test_nothing_of_it_is_for_git_here(demo: Demo, runs: tuple[Result, Result]) -> None:
-    assert demo.checked("git", "status", "--porcelain", "inventories/bookshop") == ""
+def test_nothing_of_it_is_for_git_here(demo: Demo, new: New) -> None:
+    assert demo.checked("git", "status", "--porcelain", f"inventories/{new.name}") == ""
 
 
-def test_a_second_run_is_refused_and_loses_nothing(demo: Demo, runs: tuple[Result, Result], tmp_path: Path) -> None:
-    inventory = demo.path / "inventories/bookshop"
+def test_a_second_run_is_refused_and_loses_nothing(demo: Demo, new: New, tmp_path: Path) -> None:
+    inventory = demo.path / f"inventories/{new.name}"
     before = {path: path.read_bytes() for path in inventory.rglob("*") if path.is_file()}
-    again = demo.run("ansible-playbook", "new.yml", "-e", "project=bookshop", "-e", f"directory={tmp_path / 'other'}")
+    again = demo.run(
+        "ansible-playbook", "new.yml", "-e", f"project={new.name}", "-e", f"directory={tmp_path / 'other'}"
+    )
     assert again.code != 0
     assert {path: path.read_bytes() for path in inventory.rglob("*") if path.is_file()} == before
     assert not (tmp_path / "other").exists()

@@ -51,7 +51,7 @@ def test_a_template_renders_with_the_defaults_and_the_apps_name_alone(role: str,
 
 
 @pytest.mark.parametrize(
-    ("role", "template"), [(role, template) for role, template in TEMPLATES if role != "postgresql"]
+    ("role", "template"), [(role, template) for role, template in TEMPLATES if role not in ("mysql", "postgresql")]
 )
 def test_a_template_is_not_rendered_while_a_variable_that_it_needs_is_not_set(role: str, template: str) -> None:
     with pytest.raises(AnsibleError, match="app_name"):
@@ -533,6 +533,41 @@ def test_postgresql_accepts_the_connections_that_gevent_makes_and_stores_no_weak
 
 def test_what_the_inventory_sets_wins_over_what_the_role_sets() -> None:
     assert read_back(settings_text(postgresql_settings={"max_connections": 7}))["max_connections"] == "7"
+
+
+# initech.cnf of mysql
+
+
+MYSQL_VALUES = [
+    ("init_connect", 'SET @a = "b\\ # c"', 'SET @a = "b\\ # c"'),
+    ("slow_query_log_file", "it's #1", "it's #1"),
+    ("innodb_buffer_pool_size", "1G", "1G"),
+    ("long_query_time", 0.5, "0.5"),
+    ("slow_query_log", True, "True"),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "expected"), MYSQL_VALUES)
+def test_a_setting_of_mysql_is_quoted_so_that_it_means_what_was_written(name: str, value: Any, expected: str) -> None:
+    text = render("mysql", "initech.cnf.j2", mysql_settings={name: value})
+    lines = dict(line.split(" = ", 1) for line in text.splitlines() if " = " in line)
+    # As MariaDB reads option files: what stands in quotes is whole, and a backslash escapes what follows.
+    found = re.sub(r"\\(.)", r"\1", re.sub(r'^"(.*)"$', r"\1", lines[name]))
+    assert found == expected
+
+
+def test_mysql_accepts_the_connections_that_gevent_makes_and_stores_all_characters() -> None:
+    lines = render("mysql", "initech.cnf.j2").splitlines()
+    assert lines[1:] == ["[mariadbd]", 'character_set_server = "utf8mb4"', "max_connections = 400"]
+    assert "max_connections = 7" in render("mysql", "initech.cnf.j2", mysql_settings={"max_connections": 7})
+
+
+def test_in_the_grant_of_mysql_the_name_of_a_database_stands_for_no_other() -> None:
+    known = variables("mysql", mysql_database="a_b%c")
+    assert evaluate(known["__mysql_privileges"], known) == r"a\_b\%c.*:ALL"
+
+
+# postgresql's place
 
 
 @pytest.mark.parametrize(

@@ -7,18 +7,23 @@ from typing import Any
 
 import environ
 import pytest
-from ansible_collections.initech.django.plugins.module_utils.database_url import PORTS, database_server, database_url
+from ansible_collections.initech.django.plugins.module_utils.database_url import (
+    PORTS,
+    SCHEMES,
+    database_server,
+    database_url,
+)
 from ansible_collections.initech.django.plugins.module_utils.dotenv import render
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 from hypothesis import given
 from hypothesis import strategies as st
 
 PARTS: dict[str, Any] = {"user": "shop", "name": "shop"}
-ENGINES = {"postgres": "django.db.backends.postgresql", "mysql": "django.db.backends.mysql"}
+ENGINES = {"postgresql": "django.db.backends.postgresql", "mysql": "django.db.backends.mysql"}
 
 texts = st.one_of(st.text(min_size=1), st.text(":/@?#[]%+& =;,.~\\'\"$ä", min_size=1))
 names = texts.filter(lambda text: not text.startswith("/"))
-schemes = st.sampled_from(list(PORTS))
+engines = st.sampled_from(list(PORTS))
 
 
 def read(url: str) -> dict[str, Any]:
@@ -27,21 +32,21 @@ def read(url: str) -> dict[str, Any]:
     return config
 
 
-@given(password=texts, user=texts, name=names, scheme=schemes)
-def test_password_user_and_name_may_hold_any_character(password: str, user: str, name: str, scheme: str) -> None:
-    assert read(database_url(password, user=user, name=name, scheme=scheme)) == {
-        "ENGINE": ENGINES[scheme],
+@given(password=texts, user=texts, name=names, engine=engines)
+def test_password_user_and_name_may_hold_any_character(password: str, user: str, name: str, engine: str) -> None:
+    assert read(database_url(password, user=user, name=name, engine=engine)) == {
+        "ENGINE": ENGINES[engine],
         "NAME": name,
         "USER": user,
         "PASSWORD": password,
         "HOST": "127.0.0.1",
-        "PORT": PORTS[scheme],
+        "PORT": PORTS[engine],
     }
 
 
 def test_the_port_is_the_one_that_the_server_listens_on_by_default() -> None:
     assert database_url("p", **PARTS) == "postgres://shop:p@127.0.0.1:5432/shop"
-    assert database_url("p", **PARTS, scheme="mysql") == "mysql://shop:p@127.0.0.1:3306/shop"
+    assert database_url("p", **PARTS, engine="mysql") == "mysql://shop:p@127.0.0.1:3306/shop"
 
 
 @given(password=texts)
@@ -54,9 +59,9 @@ def test_a_password_survives_the_way_through_the_env_file(password: str) -> None
 @pytest.mark.parametrize(
     "host", ["db.example.com", "localhost", "db_1", "10.0.0.7", "a,b", "::1", "fe80::1", "2001:db8::2:1"]
 )
-@given(scheme=schemes, port=st.integers(1, 65535))
-def test_host_and_port_are_read_back(host: str, scheme: str, port: int) -> None:
-    config = read(database_url("secret", **PARTS, host=host, port=port, scheme=scheme))
+@given(engine=engines, port=st.integers(1, 65535))
+def test_host_and_port_are_read_back(host: str, engine: str, port: int) -> None:
+    config = read(database_url("secret", **PARTS, host=host, port=port, engine=engine))
     assert (config["HOST"], config["PORT"]) == (host, port)
 
 
@@ -74,11 +79,11 @@ def test_the_directory_of_a_unix_socket_is_read_back(host: str, password: str, u
         ({"user": ""}, "user must be text and not empty"),
         ({"user": None, "name": 5}, "user and name must be text"),
         ({"host": ""}, "host must be text and not empty"),
-        ({"scheme": "sqlite"}, "scheme is 'sqlite', and not one of postgres, mysql"),
+        ({"engine": "sqlite"}, "engine is 'sqlite', and not one of postgresql, mysql"),
         # Each of these would be read back as something else.
         ({"name": "/shop"}, "name begins with /"),
         ({"name": "a/b", "host": "/run/postgresql"}, "name holds a /"),
-        ({"host": "/run/mysqld/mysqld.sock", "scheme": "mysql"}, "mysql has no form for a unix socket"),
+        ({"host": "/run/mysqld/mysqld.sock", "engine": "mysql"}, "mysql has no form for a unix socket"),
         ({"host": "db:5433"}, "host is 'db:5433'; write a name or an address there, and the port as port."),
         ({"host": "[::1]"}, "host is '[::1]'"),
         ({"host": "postgres://db"}, "host is 'postgres://db'"),
@@ -121,8 +126,8 @@ def test_where_a_url_leads_to_is_read_however_it_was_written(url: str, scheme: s
     assert database_server(url) == {"scheme": scheme, "is_local": is_local}
 
 
-@given(password=texts, user=texts, name=names, scheme=schemes)
-def test_where_a_computed_url_leads_to_is_read_back(password: str, user: str, name: str, scheme: str) -> None:
+@given(password=texts, user=texts, name=names, engine=engines)
+def test_where_a_computed_url_leads_to_is_read_back(password: str, user: str, name: str, engine: str) -> None:
     for host, is_local in (("127.0.0.1", True), ("db.example.com", False)):
-        url = database_url(password, user=user, name=name, host=host, scheme=scheme)
-        assert database_server(url) == {"scheme": scheme, "is_local": is_local}
+        url = database_url(password, user=user, name=name, host=host, engine=engine)
+        assert database_server(url) == {"scheme": SCHEMES[engine], "is_local": is_local}

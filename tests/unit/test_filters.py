@@ -89,7 +89,7 @@ def test_a_value_that_cannot_be_written_is_refused_without_showing_it() -> None:
 
 
 def test_a_url_is_computed_from_all_that_is_known() -> None:
-    url = database_url("p@", user="u", name="n", host="db.example.com", port=3307, scheme="mysql")
+    url = database_url("p@", user="u", name="n", host="db.example.com", port=3307, engine="mysql")
     assert url == "mysql://u:p%40@db.example.com:3307/n"
 
 

@@ -200,8 +200,8 @@ def test_an_app_never_takes_over_a_user_that_the_system_needs(name: str) -> None
 
 
 def test_the_servers_administrator_is_never_made_the_apps_role() -> None:
-    assert "the server's administrator" in str(leaf_problem("postgresql_user", "postgres", templated))
-    assert leaf_problem("postgresql_user", "postgres_app", templated) is None
+    assert "the server's administrator" in str(leaf_problem("database_user", "postgres", templated))
+    assert leaf_problem("database_user", "postgres_app", templated) is None
 
 
 def test_what_is_computed_from_an_unfilled_value_is_not_listed_beside_it() -> None:
