@@ -16,10 +16,12 @@ from ansible_collections.initech.django.plugins.module_utils.problem import Prob
 from ansible_collections.initech.django.plugins.module_utils.vault import (
     Variables,
     choose_secret,
+    ended,
     label_of,
     no_password,
     plan,
     report,
+    swapped,
     write,
 )
 
@@ -44,6 +46,8 @@ class ActionModule(ActionBase):
                 "environment": {"type": "str", "required": True},
                 "inventory": {"type": "path", "required": True},
                 "rotate": {"type": "list", "elements": "str", "default": []},
+                "step": {"type": "str", "choices": ["begin", "swap", "end"], "default": "begin"},
+                "name": {"type": "str"},
             }
         )
         try:
@@ -63,7 +67,6 @@ class ActionModule(ActionBase):
             OSError: it cannot be read or written.
         """
         environment, inventory = options["environment"], Path(options["inventory"])
-        hosts = [Variables(variables["hostvars"].raw_get(host)) for host in variables["groups"][environment]]
         place = inventory / "group_vars" / environment / "vault.yml"
         # Where it is a link, the link stays.
         vault, file = place.resolve(), shown(place)
@@ -71,10 +74,19 @@ class ActionModule(ActionBase):
             raise Problem(f"There is no {vault.parent}, where the variables of {environment} that are no secrets lie.")
         content = vault.read_bytes() if vault.exists() else b""
         text, secret, label = self.decrypt(environment, content, inventory, file)
-        todo = plan(hosts, text, options["rotate"], file)
+
+        def save(new: str) -> bool:
+            if new != text and not self._task.check_mode:
+                write(vault, VaultLib().encrypt(new, secret, label))
+            return new != text
+
+        if options["step"] != "begin":
+            step = {"swap": swapped, "end": ended}[options["step"]]
+            return {"changed": save(step(text, options["name"], file)), "path": str(vault)}
+        hosts = {host: Variables(variables["hostvars"].raw_get(host)) for host in variables["groups"][environment]}
+        todo = plan(hosts, variables["ansible_play_hosts_all"], text, options["rotate"], file)
         is_ignored = git(vault.parent, "check-ignore", "--quiet", vault.name)[0]
-        if todo.changes and not self._task.check_mode:
-            write(vault, VaultLib().encrypt(todo.text, secret, label))
+        save(todo.text)
         sources = list(variables.get("ansible_inventory_sources") or ())
         # What ansible.cfg names need not be typed.
         named = [] if sources == list(constants.DEFAULT_HOST_LIST) else sources
@@ -91,6 +103,7 @@ class ActionModule(ActionBase):
             "path": str(vault),
             "made": list(todo.made),
             "rotated": list(todo.rotated),
+            "rotating": "" if self._task.check_mode else "".join(todo.rotating),
             "removed": list(todo.removed),
             "lacking": list(todo.lacking),
         }

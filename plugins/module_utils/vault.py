@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import secrets
 import shlex
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -24,11 +24,14 @@ PREFIX = "vault_"
 FALLBACKS = "_fallbacks"
 """What is added to the name of a key for that of the list of its former values."""
 
+NEXT = "_next"
+"""What is added to the name of a password for that of the value that is to take its place."""
+
 KEY = "vault_secret_key"
 DATABASE = "vault_database_password"
 KEY_PATH = "release_env.SECRET_KEY"
-URL_KEY = "DATABASE_URL"
-PASSWORD_PATHS = ("postgresql_password", "mysql_password")
+CREDENTIAL_PATH = "database_password"
+USER_PATH = "database_user"
 
 NOBODY_KNOWS = "nobody-knows-"
 """How a password begins that inventories/vault-password-client made up, since it took it for one that nobody needs."""
@@ -233,21 +236,26 @@ class Variables:
                     if found:
                         self.references[path] = found
 
-    def used_in(self, path: str) -> set[str]:
-        """Return the variables of the vault that a value is made of, through others too.
+    def reached(self, path: str, *, without: str = "") -> set[str]:
+        """Return the variables that a value is made of, through others too.
 
         Args:
             path: of the value, for example `release_env.SECRET_KEY`, or of what holds it.
+            without: a variable that is not looked into.
         """
         seen: set[str] = set()
         waiting = [path]
         while waiting:
             wanted = waiting.pop()
             for place, names in self.references.items():
-                if place == wanted or place.startswith((f"{wanted}.", f"{wanted}[")):
+                if wanted != without and (place == wanted or place.startswith((f"{wanted}.", f"{wanted}["))):
                     waiting += names.keys() - seen
                     seen |= names.keys()
-        return {name for name in seen if name.startswith(PREFIX)}
+        return seen
+
+    def used_in(self, path: str) -> set[str]:
+        """Return the variables of the vault that a value is made of, through others too."""
+        return {name for name in self.reached(path) if name.startswith(PREFIX)}
 
     def lacking(self) -> dict[str, str]:
         """Return the variables of the vault that have to be there and are not, with where the first one is used."""
@@ -274,7 +282,9 @@ class Plan:
     Attributes:
         text: the whole file, decrypted.
         made: names that get their first value.
-        rotated: names that get another value.
+        rotated: names of keys that get another value.
+        begun: names of passwords that get a next value beside the one that they have.
+        rotating: names of passwords that have one, which the database and the hosts have still to learn.
         removed: lists of former values.
         lacking: names that nobody can make up, with where they are used.
         needs_provision: a password is among them, which the database has to learn.
@@ -283,6 +293,8 @@ class Plan:
     text: str
     made: Sequence[str]
     rotated: Sequence[str]
+    begun: Sequence[str]
+    rotating: Sequence[str]
     removed: Sequence[str]
     lacking: Mapping[str, str]
     needs_provision: bool
@@ -290,14 +302,16 @@ class Plan:
     @property
     def changes(self) -> bool:
         """Whether the file will be another."""
-        return bool(self.made or self.rotated or self.removed)
+        return bool(self.made or self.rotated or self.begun or self.removed)
 
 
 def plan(
-    hosts: Sequence[Variables],
+    hosts: Mapping[str, Variables],
+    played: Collection[str],
     text: str,
     rotate: Sequence[str],
     file: str,
+    *,
     make: Callable[[int], str] = secrets.token_urlsafe,
 ) -> Plan:
     """Return what is to be done, which is nothing where nothing is lacking.
@@ -306,7 +320,8 @@ def plan(
     is left of an earlier rotation is removed, unless something is rotated now.
 
     Args:
-        hosts: all of the environment.
+        hosts: all of the environment, by name.
+        played: the names of those that the run reaches.
         text: the vault file, decrypted; empty where there is none.
         rotate: keys of `release_env`, or names of the vault.
         file: its path, for messages.
@@ -316,32 +331,82 @@ def plan(
         Problem: the file cannot be changed, or something cannot be rotated. All of it in one message.
     """
     try:
-        return _plan(hosts, text, rotate, file, make)
+        return _plan(hosts, played, text, rotate, file, make=make)
     except Unfit as error:
-        raise Problem(
-            f"{file} {error}, so nothing was changed. To do it by hand type: ansible-vault edit {shlex.quote(file)}"
-        ) from None
+        raise _by_hand(file, error) from None
 
 
-def _plan(hosts: Sequence[Variables], text: str, rotate: Sequence[str], file: str, make: Callable[[int], str]) -> Plan:
-    values = read(text)
-    keys = {KEY}.union(*(host.used_in(KEY_PATH) for host in hosts))
-    passwords = {DATABASE}.union(*(host.used_in(path) for host in hosts for path in PASSWORD_PATHS))
+def _by_hand(file: str, error: Unfit) -> Problem:
+    return Problem(
+        f"{file} {error}, so nothing was changed. To do it by hand type: ansible-vault edit {shlex.quote(file)}"
+    )
+
+
+def _plan(
+    hosts: Mapping[str, Variables],
+    played: Collection[str],
+    text: str,
+    rotate: Sequence[str],
+    file: str,
+    *,
+    make: Callable[[int], str],
+) -> Plan:
+    values, all_hosts = read(text), hosts.values()
+    keys = {KEY}.union(*(host.used_in(KEY_PATH) for host in all_hosts))
+    passwords = {DATABASE}.union(*(host.used_in(CREDENTIAL_PATH) for host in all_hosts))
     lacking: dict[str, str] = {}
-    for host in hosts:
+    for host in all_hosts:
         lacking = {**host.lacking(), **lacking}
     made = sorted(name for name in lacking if name in keys | passwords and is_blank(values.get(name)))
-    rotated = [name for name in rotation(hosts, keys, passwords, rotate, file) if name not in made]
+    named = [name for name in rotation(list(all_hosts), keys, passwords, rotate, file) if name not in made]
+    rotated = [name for name in named if name in keys]
+    rotating = sorted(name for name in passwords if name in named or f"{name}{NEXT}" in values)
+    begun = [name for name in rotating if f"{name}{NEXT}" not in values]
+    problems = [line for name in rotating for line in password_problems(hosts, played, name, file)]
+    if len(rotating) > 1:
+        problems.append(
+            f"{' and '.join(rotating)} are of several databases: rotate one after the other, by these names"
+        )
+    refuse(problems)
     removed = sorted(name for name in (f"{key}{FALLBACKS}" for key in keys) if name in values and not rotate)
     for name in made:
         text = with_value(text, name, make(50 if name in keys else 32))
     for name in rotated:
         text = with_value(text, f"{name}{FALLBACKS}", former_values(values, name))
         text = with_value(text, name, make(50))
+    for name in begun:
+        if is_blank(values.get(name)):
+            raise Unfit(f"does not hold {name}, which is to be rotated")
+        text = with_value(text, f"{name}{NEXT}", make(32))
     for name in removed:
         text = without_value(text, name)
     rest = {name: path for name, path in sorted(lacking.items()) if name not in made}
-    return Plan(text, made, rotated, removed, rest, needs_provision=not passwords.isdisjoint(made))
+    needs_provision = not passwords.isdisjoint(made)
+    return Plan(text, made, rotated, begun, rotating, removed, rest, needs_provision)
+
+
+def swapped(text: str, name: str, file: str) -> str:
+    """Return the text of a vault file in which a password has its next value, and that is still there too.
+
+    Raises:
+        Problem: the file cannot be changed.
+    """
+    try:
+        return with_value(text, name, read(text)[f"{name}{NEXT}"])
+    except Unfit as error:
+        raise _by_hand(file, error) from None
+
+
+def ended(text: str, name: str, file: str) -> str:
+    """Return the text of a vault file in which nothing is left of a password's rotation.
+
+    Raises:
+        Problem: the file cannot be changed.
+    """
+    try:
+        return without_value(text, f"{name}{NEXT}")
+    except Unfit as error:
+        raise _by_hand(file, error) from None
 
 
 def former_values(values: Mapping[str, Any], name: str) -> list[str]:
@@ -359,6 +424,12 @@ def former_values(values: Mapping[str, Any], name: str) -> list[str]:
     if not all(isinstance(value, str) and value and "," not in value for value in former):
         raise Unfit(f"has a {name} that is no text or holds a comma, which SECRET_KEY_FALLBACKS cannot keep")
     return former
+
+
+def refuse(problems: Sequence[str]) -> None:
+    """Raise a Problem that lists them, if there are any."""
+    if problems:
+        raise Problem("Nothing was changed:\n" + "\n".join(f"  {line}" for line in problems))
 
 
 def rotation(
@@ -383,40 +454,65 @@ def rotation(
         if not wanted.startswith(PREFIX):
             path = f"release_env.{wanted}" if any(host.has_key(wanted) for host in hosts) else wanted
             names = {name for host in hosts for name in host.used_in(path)}
-        problem = _rotation_problem(hosts, keys, passwords, wanted, names)
+        problem = _rotation_problem(hosts, keys | passwords, wanted, names)
         problems += [problem] if problem else []
         found += sorted(names.difference(found))
     for name in found if not problems else ():
         used = [host.used_in("release_env") for host in hosts]
-        if any(name in names and f"{name}{FALLBACKS}" not in names for names in used):
+        if name in keys and any(name in names and f"{name}{FALLBACKS}" not in names for names in used):
             problems.append(
                 f"{name}: release_env does not hand on its former value, so all sessions would end. Write into "
                 f"{Path(file).with_name('release.yml')}, below SECRET_KEY: "
                 f'SECRET_KEY_FALLBACKS: "{{{{ {name}{FALLBACKS} | default([]) }}}}"'
             )
-    if problems:
-        raise Problem("Nothing was changed:\n" + "\n".join(f"  {line}" for line in problems))
+    refuse(problems)
     return found
 
 
-def _rotation_problem(
-    hosts: Sequence[Variables], keys: set[str], passwords: set[str], wanted: str, names: set[str]
-) -> str | None:
-    choice = "Type: -e rotate=SECRET_KEY"
+def _rotation_problem(hosts: Sequence[Variables], ours: set[str], wanted: str, names: set[str]) -> str | None:
+    choice = "Type: -e rotate=SECRET_KEY or -e rotate=DATABASE_URL"
     if not wanted:
         return f"rotate names nothing. {choice}"
-    if wanted == URL_KEY or names & passwords:
-        return (
-            f"{wanted}: the password of a database cannot be rotated yet, since it has to change in the database at "
-            "the same moment. That is coming"
-        )
-    if names and names <= keys:
+    if names and names <= ours:
         return None
     if names:
-        return f"{wanted}: it is no key of Django's, and whoever gave it out has to change it"
+        return (
+            f"{wanted}: it is neither a key of Django's nor a database's password: whoever gave it out has to change it"
+        )
     if any(host.has_key(wanted) for host in hosts):
         return f"{wanted}: release_env does not take it from the vault"
     return f"{wanted}: release_env does not have it. {choice}"
+
+
+def password_problems(hosts: Mapping[str, Variables], played: Collection[str], name: str, file: str) -> list[str]:
+    """Return what stands in the way of giving a database's password another value, a line each.
+
+    While it changes, the app connects as a second user. So what `.env` says must follow from `database_user` and
+    `database_password`, and all hosts of that database must take part.
+
+    Args:
+        hosts: all of the environment, by name.
+        played: the names of those that the run reaches.
+        name: that of the password in the vault.
+        file: the path of the vault file, for messages.
+    """
+    concerned = [host for host, variables in hosts.items() if name in variables.used_in(CREDENTIAL_PATH)]
+    if not concerned:
+        return [f"{name}: {CREDENTIAL_PATH} of no host refers to it"]
+    found = []
+    if set(concerned) != set(played):
+        found.append(f"{name}: it has to change on all of its hosts and no others. Type: -l {','.join(concerned)}")
+    release = Path(file).with_name("release.yml")
+    for variables in map(hosts.__getitem__, concerned):
+        if name in variables.reached("release_env", without=CREDENTIAL_PATH):
+            found.append(f"{release}: release_env refers to {name}. Write {CREDENTIAL_PATH} there")
+        if not {CREDENTIAL_PATH, USER_PATH} <= variables.reached("release_env"):
+            found.append(
+                f"{release}: release_env does not follow from {USER_PATH} and {CREDENTIAL_PATH}. Write: "
+                'DATABASE_URL: "{{ database_password | initech.django.database_url(user=database_user, '
+                'name=database_name, engine=database_engine) }}"'
+            )
+    return list(dict.fromkeys(found))
 
 
 # The password of the vault
@@ -494,6 +590,16 @@ def report(plan: Plan, file: str, environment: str, sources: Sequence[str], *, i
             f"{'Removed' if is_done else 'Would remove'} from {file}: {', '.join(plan.removed)}.",
             "With the next deploy what the former value signed is no longer valid.",
         ]
+    if plan.begun:
+        names = ", ".join(plan.begun)
+        lines.append(f"{'Made' if is_done else 'Would make'} another value in {file}: {names}.")
+    if plan.rotating and is_done:
+        names = ", ".join(plan.rotating)
+        lines += [
+            f"Now {names} is changed in the database and on the hosts, while the app goes on.",
+            f"Should this be stopped, type the same again.{'' if is_ignored else ' Commit the file when it is done.'}",
+        ]
+        return "\n".join(lines)
     if not plan.changes and not plan.lacking:
         lines.append(f"{file} has all that is needed.")
     if plan.lacking:

@@ -48,6 +48,10 @@ live:
   description: The id of the live release; empty where nothing was deployed yet.
   type: str
   returned: success
+commit:
+  description: The commit that it was made from; empty where nothing was deployed yet.
+  type: str
+  returned: success
 previous:
   description: The id of the release that a rollback would go to; empty where there is none.
   type: str
@@ -112,7 +116,9 @@ def main() -> None:
     )
     app = App(module.params["app_name"])
     live = app.live()
-    result: dict[str, Any] = {"live": live.id if live else "", "parts": {}, "changes": []}
+    manifest = json.loads(live.manifest.read_text(encoding="utf-8")) if live and live.manifest.exists() else {}
+    result: dict[str, Any] = {"live": live.id if live else "", "commit": manifest.get("commit", "")}
+    result.update(parts={}, changes=[])
     events = history.read(app.history)
     complete = [release.id for release in app.complete()]
     result["previous"] = history.rollback_target(complete, result["live"] or None, events) or ""

@@ -25,11 +25,21 @@ options:
   rotate:
     description:
       - What gets another value. Keys of C(release_env), or names of the vault.
-      - Only a key of Django's can be rotated. Its former value is kept, under its name with C(_fallbacks) behind it,
-        until the next time that nothing is rotated.
+      - The former value of a key of Django's is kept, under its name with C(_fallbacks) behind it, until the next time
+        that nothing is rotated.
+      - The password of a database keeps its value, and gets a next one under its name with C(_next) behind it, which
+        the database and the hosts have to learn first.
     type: list
     elements: str
     default: []
+  step:
+    description: V(swap) gives O(name) its next value, and V(end) removes that from under its own name.
+    type: str
+    choices: [begin, swap, end]
+    default: begin
+  name:
+    description: A password of which the database has learnt the next value. Not for V(begin).
+    type: str
 attributes:
   check_mode:
     support: full
@@ -57,6 +67,10 @@ rotated:
   description: The names that got another value.
   type: list
   elements: str
+  returned: when nothing is wrong
+rotating:
+  description: The name of the password that has a next value; empty if none has.
+  type: str
   returned: when nothing is wrong
 removed:
   description: The names of former values that are no longer kept.

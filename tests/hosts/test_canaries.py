@@ -1,6 +1,6 @@
 """Secrets that can be recognised are found nowhere but in .env, whatever is run with whatever output.
 
-A failing deploy is run too: errors are where secrets slip out.
+A failing deploy is run too: errors are where secrets slip out. At the end the secrets are rotated.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ from demo import Demo, Result
 from sampler import Sampler
 from shop import IDENTITY
 
-CANARIES = {name: f"canary-{name}-{secrets.token_hex(12)}" for name in ("key", "database", "token")}
+CANARIES = {name: f"canary-{name}-{secrets.token_hex(12)}" for name in ("key", "database", "next", "token")}
+NEXT = "vault_database_password_next"
+URL = "{{ database_password | initech.django.database_url(user=database_user, name=database_name) }}"
 ENV = "/srv/canary/releases/*/source/.env"
 ELSEWHERE = "/ --exclude-dir=proc --exclude-dir=sys"
 
@@ -32,22 +34,25 @@ class Canary(App):
         subprocess.run(["cp", "-r", example, self.checkout], check=True)
         subprocess.run(["git", "init", "--quiet"], cwd=self.checkout, check=True)
         self.commit("The example")
-        url = f"postgres://canary:{CANARIES['database']}@127.0.0.1:5432/canary"
         variables: dict[str, Any] = {
-            "postgresql_password": CANARIES["database"],
+            "database_password": "{{ vault_database_password }}",
             "release_repository": str(self.checkout),
             "release_health_path": "/healthz",
             "release_health_timeout": 5,
             "release_env": {
                 "ENVIRONMENT": "demo",
                 "DEBUG": False,
-                "SECRET_KEY": CANARIES["key"],
-                "DATABASE_URL": url,
+                "SECRET_KEY": "{{ vault_secret_key }}",
+                "SECRET_KEY_FALLBACKS": "{{ vault_secret_key_fallbacks | default([]) }}",
+                "DATABASE_URL": URL,
                 "ALLOWED_HOSTS": ["canary.test"],
-                "API_TOKEN": CANARIES["token"],
+                "API_TOKEN": "{{ vault_token }}",
             },
         }
-        super().__init__(demo, directory / "hosts.yml", "canary", variables)
+        vault = {"vault_secret_key": CANARIES["key"], "vault_token": CANARIES["token"]}
+        # A rotation takes the value that it finds there, as one does that was stopped.
+        vault |= {"vault_database_password": CANARIES["database"], NEXT: CANARIES["next"]}
+        super().__init__(demo, directory / "hosts.yml", "canary", variables, vault)
 
     def commit(self, message: str) -> None:
         """Commit everything."""
@@ -71,10 +76,10 @@ def canary(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Can
 
 @pytest.fixture(scope="module")
 def runs(demo: Demo, canary: Canary) -> dict[str, Result]:
-    """Provision, deploy twice, fail to deploy, verify and roll back, each as loud as can be."""
+    """Provision, deploy twice, fail to deploy, verify, roll back and rotate, each as loud as can be."""
 
-    def run(name: str) -> Result:
-        return canary.playbook(name, "-vvv", "--diff")
+    def run(name: str, *arguments: str) -> Result:
+        return canary.playbook(name, "-vvv", "--diff", *arguments)
 
     results = {}
     with Sampler(demo, list(CANARIES.values())) as sampler:
@@ -87,6 +92,8 @@ def runs(demo: Demo, canary: Canary) -> dict[str, Result]:
         results["failing deploy"] = run("deploy")
         results["rollback"] = run("rollback")
         results["verify"] = run("verify")
+        assert int(demo.host(f"ls {ENV} | wc -l")) > 1
+        results["rotation"] = run("secrets", "-e", '{"rotate": ["SECRET_KEY", "DATABASE_URL"]}')
         manage = "canary-manage shell -c 'print(1)'; su - admin -c 'canary-manage check'"
         demo.host(manage)
     results["processes"] = Result(0, sampler.seen)
@@ -109,11 +116,20 @@ def test_no_process_ever_had_one_in_its_arguments_or_environment(runs: dict[str,
 
 
 @pytest.mark.parametrize("name", CANARIES)
-def test_on_the_host_it_is_in_env_files_alone(demo: Demo, runs: dict[str, Result], name: str) -> None:
+def test_on_the_host_it_is_in_env_files_alone_and_a_password_that_was_rotated_nowhere(
+    demo: Demo, runs: dict[str, Result], name: str
+) -> None:
     value = CANARIES[name]
     found = demo.host(f"grep -rIlF {value} {ELSEWHERE} 2>/dev/null | sort || true").split()
-    assert found == demo.host(f"ls {ENV} | sort").split()
+    assert found == ([] if name == "database" else demo.host(f"ls {ENV} | sort").split())
     assert value not in demo.host("journalctl --no-pager")
+
+
+def test_what_the_rotation_made_up_is_in_no_output_either(canary: Canary, runs: dict[str, Result]) -> None:
+    env = canary.env()
+    assert env["SECRET_KEY_FALLBACKS"] == CANARIES["key"]
+    assert env["SECRET_KEY"] not in (CANARIES["key"], "")
+    assert env["SECRET_KEY"] not in runs["rotation"].output
 
 
 def test_nobody_but_root_and_the_app_can_read_it(demo: Demo, runs: dict[str, Result]) -> None:

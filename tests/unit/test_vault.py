@@ -21,12 +21,14 @@ from ansible_collections.initech.django.plugins.module_utils.vault import (
     Unfit,
     Variables,
     choose_secret,
+    ended,
     label_of,
     names_in,
     no_password,
     plan,
     read,
     report,
+    swapped,
     with_value,
     without_value,
     write,
@@ -41,12 +43,13 @@ CANARY = "canary-"
 """How the values begin that no output may hold."""
 
 INVENTORY: dict[str, Any] = {
-    "postgresql_password": "{{ vault_database_password }}",
+    "database_user": "shop",
+    "database_password": "{{ vault_database_password }}",
     "release_env": {
         "DEBUG": False,
         "SECRET_KEY": "{{ vault_secret_key }}",
         "SECRET_KEY_FALLBACKS": "{{ vault_secret_key_fallbacks | default([]) }}",
-        "DATABASE_URL": "{{ postgresql_password | initech.django.database_url(user='shop', name='shop') }}",
+        "DATABASE_URL": "{{ database_password | initech.django.database_url(user=database_user, name='shop') }}",
     },
 }
 BOTH = {"vault_secret_key": f"{CANARY}key", "vault_database_password": f"{CANARY}database"}
@@ -238,8 +241,8 @@ def changed(
 ) -> Plan:
     """Return the plan for hosts that all have the values of the file, and each its own variables."""
     given = {key: value for key, value in read(text).items() if isinstance(value, str)}
-    hosts = [Variables({**inventory, **given, **other}) for other in others or ({},)]
-    return plan(hosts, text, rotate, FILE, lambda size: f"new-{size}")
+    hosts = {f"web{i}": Variables({**inventory, **given, **other}) for i, other in enumerate(others or ({},), 1)}
+    return plan(hosts, hosts, text, rotate, FILE, make=lambda size: f"new-{size}")
 
 
 def refusal(text: str, rotate: Sequence[str] = (), inventory: Mapping[str, Any] = INVENTORY) -> str:
@@ -284,7 +287,8 @@ def test_what_one_host_lacks_is_made() -> None:
 
 
 def test_secrets_are_long_differ_and_need_no_escaping() -> None:
-    found = [value for _ in range(20) for value in read(plan([Variables(INVENTORY)], "", [], FILE).text).items()]
+    hosts = {"web1": Variables(INVENTORY)}
+    found = [value for _ in range(20) for value in read(plan(hosts, hosts, "", [], FILE).text).items()]
     assert len({value for _, value in found}) == 40
     for name, value in found:
         assert re.fullmatch(r"[\w-]+", value)
@@ -312,7 +316,7 @@ def test_what_somebody_else_gives_out_is_never_made_up(variables: Mapping[str, A
         ("vault_blog_key", {"SECRET_KEY": "{{ vault_blog_key }}"}, {}),
         ("vault_blog_key", {"SECRET_KEY": "{{ blog_key }}"}, {"blog_key": "{{ vault_blog_key }}"}),
         ("vault_secret_key", {"DJANGO_KEY": "{{ vault_secret_key }}"}, {}),
-        ("vault_blog_pass", {}, {"mysql_password": "{{ vault_blog_pass }}"}),
+        ("vault_blog_pass", {}, {"database_password": "{{ vault_blog_pass }}"}),
     ],
 )
 def test_what_is_made_is_told_by_its_use(name: str, env: dict[str, str], others: dict[str, str]) -> None:
@@ -394,20 +398,86 @@ def test_any_former_value_is_kept_exactly(old: str) -> None:
         assert read(changed(text, ["SECRET_KEY"]).text)["vault_secret_key_fallbacks"] == [old]
 
 
-DATABASE = "the password of a database cannot be rotated yet, since it has to change in the database at the same moment"
+@pytest.mark.parametrize("wanted", ["DATABASE_URL", "database_password", "vault_database_password"])
+def test_a_password_gets_a_next_value_and_keeps_its_own_until_database_and_hosts_know_it(wanted: str) -> None:
+    result = changed(TEXT, [wanted])
+    assert difference(TEXT, result.text) == ("", 'vault_database_password_next: "new-32"\n')
+    assert (result.begun, result.rotating, result.rotated) == (["vault_database_password"],) * 2 + ([],)
+
+
+def test_a_rotation_that_was_stopped_goes_on_with_the_value_that_it_had() -> None:
+    begun = changed(TEXT, ["DATABASE_URL"])
+    for rotate in ([], ["DATABASE_URL"]):
+        again = changed(begun.text, rotate)
+        assert (again.changes, again.text, again.rotating) == (False, begun.text, ["vault_database_password"])
+
+
+def test_at_its_end_the_password_has_that_value_and_nothing_else_is_left() -> None:
+    begun = changed(TEXT, ["DATABASE_URL"]).text
+    both = swapped(begun, "vault_database_password", FILE)
+    assert read(both)["vault_database_password"] == read(both)["vault_database_password_next"] == "new-32"
+    assert swapped(both, "vault_database_password", FILE) == both
+    done = ended(both, "vault_database_password", FILE)
+    assert done == TEXT.replace(f"{CANARY}database", '"new-32"')
+    assert ended(done, "vault_database_password", FILE) == done
+
+
+def test_a_key_and_a_password_are_rotated_by_one_command() -> None:
+    result = changed(TEXT, ["SECRET_KEY", "DATABASE_URL"])
+    assert (result.rotated, result.rotating) == (["vault_secret_key"], ["vault_database_password"])
+
+
+def test_a_password_is_changed_on_all_of_its_hosts_or_not_at_all() -> None:
+    hosts = {name: Variables({**INVENTORY, **BOTH}) for name in ("web1", "web2")}
+    with pytest.raises(Problem) as caught:
+        plan(hosts, ["web1"], TEXT, ["DATABASE_URL"], FILE)
+    assert str(caught.value).splitlines()[1:] == [
+        "  vault_database_password: it has to change on all of its hosts and no others. Type: -l web1,web2"
+    ]
+
+
+def test_two_databases_are_rotated_one_after_the_other() -> None:
+    blog = {"database_password": "{{ vault_blog_password }}"}
+    message = ""
+    with pytest.raises(Problem) as caught:
+        changed("vault_database_password: x\nvault_blog_password: y\n", ["database_password"], {}, blog)
+    message = str(caught.value)
+    assert "  vault_blog_password: it has to change on all of its hosts and no others. Type: -l web2" in message
+    assert "vault_blog_password and vault_database_password are of several databases: rotate one after" in message
+
+
+FOLLOWS = "release_env does not follow from database_user and database_password. Write: DATABASE_URL: "
+
+
+@pytest.mark.parametrize(
+    ("url", "wrong"),
+    [
+        (
+            "postgres://shop:{{ vault_database_password }}@db/shop",
+            "release_env refers to vault_database_password. Write",
+        ),
+        ("{{ database_password | initech.django.database_url(user='shop', name='shop') }}", FOLLOWS),
+    ],
+)
+def test_an_inventory_whose_url_would_not_follow_is_told_what_to_write(url: str, wrong: str) -> None:
+    message = refusal(TEXT, ["DATABASE_URL"], {**INVENTORY, "release_env": {"DATABASE_URL": url}})
+    assert f"  inventories/prod/group_vars/prod/release.yml: {wrong}" in message
+
+
+NEITHER = "it is neither a key of Django's nor a database's password: whoever gave it out has to change it"
 
 
 @pytest.mark.parametrize(
     ("wanted", "wrong"),
     [
-        ("DATABASE_URL", f"DATABASE_URL: {DATABASE}"),
-        ("postgresql_password", f"postgresql_password: {DATABASE}"),
-        ("vault_database_password", f"vault_database_password: {DATABASE}"),
         ("DEBUG", "DEBUG: release_env does not take it from the vault"),
-        ("secret_key", "secret_key: release_env does not have it. Type: -e rotate=SECRET_KEY"),
-        ("API_TOKEN", "API_TOKEN: it is no key of Django's, and whoever gave it out has to change it"),
-        ("vault_certificate", "vault_certificate: it is no key of Django's, and whoever gave it out has to change it"),
-        ("", "rotate names nothing. Type: -e rotate=SECRET_KEY"),
+        (
+            "secret_key",
+            "secret_key: release_env does not have it. Type: -e rotate=SECRET_KEY or -e rotate=DATABASE_URL",
+        ),
+        ("API_TOKEN", f"API_TOKEN: {NEITHER}"),
+        ("vault_certificate", f"vault_certificate: {NEITHER}"),
+        ("", "rotate names nothing. Type: -e rotate=SECRET_KEY or -e rotate=DATABASE_URL"),
     ],
 )
 def test_what_cannot_be_rotated_is_refused_before_anything_is_changed(wanted: str, wrong: str) -> None:
@@ -551,6 +621,20 @@ def test_a_rotation_says_how_long_the_former_value_is_valid() -> None:
     ]
 
 
+def test_a_rotated_password_says_what_is_done_now_and_that_it_can_be_stopped() -> None:
+    begun = changed(TEXT, ["DATABASE_URL"])
+    assert said(begun) == [
+        f"Made another value in {FILE}: vault_database_password.",
+        "Now vault_database_password is changed in the database and on the hosts, while the app goes on.",
+        "Should this be stopped, type the same again. Commit the file when it is done.",
+    ]
+    assert said(changed(begun.text), is_ignored=True)[-1] == "Should this be stopped, type the same again."
+    assert said(begun, is_done=False) == [
+        f"Would make another value in {FILE}: vault_database_password.",
+        "Nothing was changed yet. To do it type the same without --check.",
+    ]
+
+
 def test_what_cannot_be_made_is_listed_with_where_it_is_used_and_what_to_type() -> None:
     variables = {"python_indexes": ["{{ vault_index }}"]}
     assert said(changed(TEXT, [], variables)) == [
@@ -578,7 +662,7 @@ class Project:
         (self.configuration / "prod.vault-password").write_text(f"{PASSWORD}\n")
         for name in ("ansible.cfg", "secrets.yml", "inventories/vault-password-client"):
             shutil.copy(ROOT / name, path / name)
-        for name in ("release.yml", "postgresql.yml", "app.yml"):
+        for name in ("release.yml", "database.yml", "app.yml"):
             shutil.copy(ROOT / "inventories/prod/group_vars/prod" / name, self.vault.parent)
         (path / "inventories/prod/hosts.yml").write_text("prod:\n  hosts:\n    web1.invalid:\n")
 
