@@ -2,33 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import yaml
-from ansible.errors import AnsibleError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 from ansible_collections.initech.django.plugins.module_utils.inputs import (
     advice,
     clear_vaults,
+    evaluator,
+    load_specs,
     problems,
     require_one_environment,
     where,
 )
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
-
-ROLES = Path(__file__).resolve().parents[2] / "roles"
-
-
-def load_specs() -> dict[str, dict[str, Any]]:
-    """Return the options of all entry points of all roles by name."""
-    options: dict[str, dict[str, Any]] = {}
-    for file in sorted(ROLES.glob("*/meta/argument_specs.yml")):
-        for entry_point in yaml.safe_load(file.read_text(encoding="utf-8"))["argument_specs"].values():
-            options.update(entry_point.get("options", {}))
-    return options
 
 
 class ActionModule(ActionBase):
@@ -76,7 +64,7 @@ class ActionModule(ActionBase):
             raise Problem("\n".join(clear))
         found: list[str] = []
         for host, raw in hosts.items() if is_complete else ():
-            templated = self.evaluator(raw)
+            templated = evaluator(self._templar, raw)
             lines = problems(host, environment, raw, specs, templated) or self.invalid(
                 environment, {name: templated(raw[name]) for name in specs if name in raw}, specs
             )
@@ -88,18 +76,6 @@ class ActionModule(ActionBase):
                 + advice(environment, found)
             )
         return environment
-
-    def evaluator(self, raw: dict[str, Any]) -> Callable[[Any], Any]:
-        """Return a function that evaluates an expression with the variables of one host."""
-        templar = self._templar.copy_with_new_env(available_variables=raw)
-
-        def templated(value: Any) -> Any:
-            try:
-                return templar.template(value)
-            except AnsibleError as error:
-                raise Problem(str(error)) from None
-
-        return templated
 
     def invalid(self, environment: str, values: dict[str, Any], specs: dict[str, Any]) -> list[str]:
         """Return what is not of the type that its role's argument_specs say, a line each."""

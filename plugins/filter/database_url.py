@@ -40,6 +40,12 @@ options:
     type: str
     choices: [postgresql, mysql]
     default: postgresql
+  pool:
+    description:
+      - PgBouncer stands before PostgreSQL. Then the app connects over the unix socket, and Django's options are set as
+        a pool of transactions needs them.
+    type: bool
+    default: false
 """
 EXAMPLES = """
 # postgres://shop:p%40ss@127.0.0.1:5432/shop

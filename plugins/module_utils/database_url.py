@@ -12,6 +12,9 @@ SCHEMES = {"postgresql": "postgres", "mysql": "mysql"}
 """How the URL of each engine begins."""
 
 PORTS = {"postgresql": 5432, "mysql": 3306}
+SOCKETS = "/run/postgresql"
+"""Where PostgreSQL's sockets are on Debian and Ubuntu."""
+
 LOCAL = frozenset(["", "localhost", "127.0.0.1", "::1"])
 """Where a host looks for a database of its own; empty for a unix socket, or where nothing is said."""
 
@@ -19,7 +22,14 @@ HOST = re.compile(r"[A-Za-z0-9._,-]+")
 
 
 def database_url(
-    password: str, *, user: str, name: str, host: str = "127.0.0.1", port: int | None = None, engine: str = "postgresql"
+    password: str,
+    *,
+    user: str,
+    name: str,
+    host: str = "127.0.0.1",
+    port: int | None = None,
+    engine: str = "postgresql",
+    pool: bool = False,
 ) -> str:
     """Return the URL of a database.
 
@@ -31,12 +41,18 @@ def database_url(
             django-environ's; dj-database-url has another.
         port: default: the engine's.
         engine: `postgresql` or `mysql`.
+        pool: PgBouncer stands before PostgreSQL. Then the host is the directory of the server's socket, where the app
+            finds PgBouncer, and everybody else the server; and Django keeps nothing in a connection that the next
+            transaction would look for. MySQL has its pool in the server, and its URL stays the same.
 
     Raises:
         Problem: something is empty, the engine is unknown, or what is given would be read back as something else.
     """
     if engine not in PORTS:
         raise Problem(f"database_url: engine is {engine!r}, and not one of {', '.join(PORTS)}.")
+    if pool and engine == "postgresql":
+        url = database_url(password, user=user, name=name, host=SOCKETS)
+        return f"{url}?CONN_MAX_AGE=0&DISABLE_SERVER_SIDE_CURSORS=True"
     given = {"password": password, "user": user, "name": name, "host": host}
     empty = [key for key, value in given.items() if not isinstance(value, str) or not value]
     if empty:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import yaml
+from ansible.errors import AnsibleError
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 
 UNFILLED = "FILL IN"
@@ -64,6 +66,37 @@ ENCRYPTED = b"$ANSIBLE_VAULT;"
 """How a file begins that ansible-vault encrypted."""
 
 Templated = Callable[[Any], Any]
+
+ROLES = Path(__file__).resolve().parents[2] / "roles"
+
+
+def load_specs() -> dict[str, dict[str, Any]]:
+    """Return the options of all entry points of all roles by name."""
+    options: dict[str, dict[str, Any]] = {}
+    for file in sorted(ROLES.glob("*/meta/argument_specs.yml")):
+        for entry_point in yaml.safe_load(file.read_text(encoding="utf-8"))["argument_specs"].values():
+            options.update(entry_point.get("options", {}))
+    return options
+
+
+def evaluator(templar: Any, raw: Mapping[str, Any]) -> Templated:
+    """Return a function that evaluates an expression with the variables of one host.
+
+    It raises a Problem where that fails.
+
+    Args:
+        templar: Ansible's own, of an action.
+        raw: the variables as written.
+    """
+    engine = templar.copy_with_new_env(available_variables=raw)
+
+    def templated(value: Any) -> Any:
+        try:
+            return engine.template(value)
+        except AnsibleError as error:
+            raise Problem(str(error)) from None
+
+    return templated
 
 
 def require_one_environment(environments: Mapping[str, str]) -> str:

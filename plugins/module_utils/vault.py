@@ -510,7 +510,7 @@ def password_problems(hosts: Mapping[str, Variables], played: Collection[str], n
             found.append(
                 f"{release}: release_env does not follow from {USER_PATH} and {CREDENTIAL_PATH}. Write: "
                 'DATABASE_URL: "{{ database_password | initech.django.database_url(user=database_user, '
-                'name=database_name, engine=database_engine) }}"'
+                'name=database_name, engine=database_engine, pool=database_pool | default(false)) }}"'
             )
     return list(dict.fromkeys(found))
 

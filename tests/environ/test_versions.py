@@ -74,13 +74,16 @@ def urls() -> list[tuple[str, dict[str, Any]]]:
     name = text.filter(lambda each: not each.startswith("/"))
     plain = text.filter(lambda each: "/" not in each)
     found = []
-    for user, password, database, socket in draw(st.tuples(text, text, name, plain), COUNT // 3):
+    for user, password, database, socket in draw(st.tuples(text, text, name, plain), COUNT // 4):
         expected = {"USER": user, "PASSWORD": password}
         for engine, port in (("postgresql", 5432), ("mysql", 3306)):
             url = database_url(password, user=user, name=database, engine=engine)
             found.append((url, {**expected, "NAME": database, "HOST": "127.0.0.1", "PORT": port}))
         url = database_url(password, user=user, name=socket, host="/var/run/postgresql")
         found.append((url, {**expected, "NAME": socket, "HOST": "/var/run/postgresql"}))
+        url = database_url(password, user=user, name=socket, pool=True)
+        pooled = {"CONN_MAX_AGE": 0, "DISABLE_SERVER_SIDE_CURSORS": True}
+        found.append((url, {**expected, **pooled, "NAME": socket, "HOST": "/run/postgresql"}))
     return found
 
 

@@ -69,6 +69,11 @@ class Demo:
         """Run a shell command on the host as root, and return what it printed."""
         return self.checked(sys.executable, "molecule/throwaway.py", "run", HOST, "--", "sh", "-c", command).strip()
 
+    def background(self, command: str) -> subprocess.Popen[str]:
+        """Begin to run a shell command on the host as root."""
+        run = [sys.executable, "molecule/throwaway.py", "run", HOST, "--", "sh", "-c", command]
+        return subprocess.Popen(run, cwd=self.path, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+
     def live(self) -> str:
         """Return the id of the live release."""
         return self.host("basename $(readlink /srv/slow-sql/current)")

@@ -24,6 +24,7 @@ from ansible_collections.initech.django.plugins.module_utils.layout import App
 from ansible_collections.initech.django.tests.templates.render import ROLES, evaluate, render, variables
 
 TEMPLATES = sorted((path.parts[-3], path.name) for path in ROLES.glob("*/templates/*.j2"))
+REQUIRED = {"database_name": "shop", "ansible_facts": {"processor_nproc": 4}}
 APP = App("shop")
 RELEASE = APP.release("20261124T101500Z-1a2b3c4d")
 LIVE_SOCKET = f"/run/{APP.name}/live.sock"
@@ -42,8 +43,8 @@ def needs(program: str) -> pytest.MarkDecorator:
 
 
 @pytest.mark.parametrize(("role", "template"), TEMPLATES)
-def test_a_template_renders_with_the_defaults_and_the_apps_name_alone(role: str, template: str) -> None:
-    text = render(role, template, app_name="shop")
+def test_a_template_renders_with_the_defaults_and_what_has_to_be_set(role: str, template: str) -> None:
+    text = render(role, template, app_name="shop", **REQUIRED)
     assert text.removeprefix("#!/bin/sh\n").startswith("# Ansible managed\n")
     assert text.endswith("\n")
     assert not text.endswith("\n\n")
@@ -51,11 +52,12 @@ def test_a_template_renders_with_the_defaults_and_the_apps_name_alone(role: str,
 
 
 @pytest.mark.parametrize(
-    ("role", "template"), [(role, template) for role, template in TEMPLATES if role not in ("mysql", "postgresql")]
+    ("role", "template"),
+    [each for each in TEMPLATES if each[0] not in ("mysql", "postgresql") and each[1] != "nginx.conf.j2"],
 )
 def test_a_template_is_not_rendered_while_a_variable_that_it_needs_is_not_set(role: str, template: str) -> None:
     with pytest.raises(AnsibleError, match="app_name"):
-        render(role, template)
+        render(role, template, **REQUIRED)
 
 
 # gunicorn.conf.py
@@ -159,6 +161,25 @@ def test_limits_of_the_inventory_reach_gunicorn(root: Path) -> None:
     text = configuration(gunicorn_timeout=61, gunicorn_graceful_timeout=62, gunicorn_worker_connections=63)
     settings = loaded(text, root).settings
     assert (settings["timeout"], settings["graceful_timeout"], settings["worker_connections"]) == (61, 62, 63)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "expected"),
+    [
+        ({}, 90),
+        ({"gunicorn_workers": 64}, 2),
+        ({"gunicorn_workers": 500}, 1),
+        ({"database_connections": 50}, 25),
+        ({"database_connections": 50000}, 1000),
+        ({"database_pool": True}, 1000),
+        ({"database_pool": True, "gunicorn_worker_connections": 63}, 63),
+    ],
+)
+def test_the_workers_share_the_connections_that_the_host_may_open_unless_there_is_a_pool(
+    inputs: dict[str, Any], expected: int, root: Path
+) -> None:
+    text = configuration(**{"gunicorn_workers": 2, **inputs})
+    assert loaded(text, root).settings["worker_connections"] == expected
 
 
 def test_the_check_before_gunicorns_configuration_is_written_refuses_one_that_does_not_compile(tmp_path: Path) -> None:
@@ -533,6 +554,33 @@ def test_postgresql_accepts_the_connections_that_gevent_makes_and_stores_no_weak
 
 def test_what_the_inventory_sets_wins_over_what_the_role_sets() -> None:
     assert read_back(settings_text(postgresql_settings={"max_connections": 7}))["max_connections"] == "7"
+
+
+# pgbouncer
+
+
+def pgbouncer(template: str, **inputs: Any) -> str:
+    facts = {"processor_nproc": 4}
+    return render("pgbouncer", template, app_name="shop", database_name="it's", ansible_facts=facts, **inputs)
+
+
+def test_the_pool_holds_no_password_and_listens_nowhere_but_on_its_socket() -> None:
+    text = pgbouncer("pgbouncer.ini.j2", database_connections=80, pgbouncer_settings={"query_wait_timeout": 30})
+    assert "it's = host=/run/postgresql port=5432 dbname='it''s'\n" in text
+    settings = dict(line.split(" =", 1) for line in text.partition("[pgbouncer]\n")[2].splitlines())
+    assert settings["listen_addr"].strip() == ""
+    assert settings["unix_socket_dir"] == " /run/shop-pgbouncer"
+    assert settings["max_db_connections"] == settings["default_pool_size"] == " 80"
+    assert settings["max_client_conn"] == " 8000"
+    assert settings["query_wait_timeout"] == " 30"
+    assert "auth_file" not in settings
+
+
+def test_the_app_finds_the_pool_where_all_others_find_the_server() -> None:
+    assert unit(database_pool=True)["BindReadOnlyPaths"] == ["/run/shop-pgbouncer:/run/postgresql"]
+    assert "shop-pgbouncer.service" in unit(database_pool=True)["After"][0]
+    assert "pgbouncer" not in str(unit())
+    assert "pgbouncer" not in str(unit(database_pool=True, database_engine="mysql"))
 
 
 # initech.cnf of mysql

@@ -49,6 +49,27 @@ def test_the_port_is_the_one_that_the_server_listens_on_by_default() -> None:
     assert database_url("p", **PARTS, engine="mysql") == "mysql://shop:p@127.0.0.1:3306/shop"
 
 
+@given(password=texts, user=texts, name=texts.filter(lambda text: "/" not in text))
+def test_with_a_pool_the_url_leads_to_the_socket_and_django_keeps_nothing_in_a_connection(
+    password: str, user: str, name: str
+) -> None:
+    assert read(database_url(password, user=user, name=name, pool=True)) == {
+        "ENGINE": ENGINES["postgresql"],
+        "NAME": name,
+        "USER": user,
+        "PASSWORD": password,
+        "HOST": "/run/postgresql",
+        "PORT": "",
+        "CONN_MAX_AGE": 0,
+        "DISABLE_SERVER_SIDE_CURSORS": True,
+        "OPTIONS": {},
+    }
+
+
+def test_the_pool_of_mysql_is_in_the_server_and_its_url_the_same() -> None:
+    assert database_url("p", **PARTS, engine="mysql", pool=True) == database_url("p", **PARTS, engine="mysql")
+
+
 @given(password=texts)
 def test_a_password_survives_the_way_through_the_env_file(password: str) -> None:
     reader: Any = type("Fresh", (environ.Env,), {"ENVIRON": {}})

@@ -1,0 +1,120 @@
+"""All of `initech.django.connections`: the inventory and the facts say everything."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+from ansible_collections.initech.django.plugins.module_utils.connections import (
+    Demand,
+    Server,
+    pool_problem,
+    problem,
+    total,
+)
+from ansible_collections.initech.django.plugins.module_utils.inputs import evaluator, load_specs
+from ansible_collections.initech.django.plugins.module_utils.problem import Problem
+
+
+class Settings:
+    """The variables of one host that roles specify: what the inventory says, or else their defaults."""
+
+    def __init__(self, raw: dict[str, Any], templar: Any, specs: dict[str, dict[str, Any]]) -> None:
+        """Take the variables as written, what evaluates them, and the specifications."""
+        self.raw = raw
+        self._specs = specs
+        self._templated = evaluator(templar, raw)
+
+    def __getitem__(self, name: str) -> Any:
+        """Return a value.
+
+        Raises:
+            Problem: it cannot be evaluated.
+        """
+        return self._templated(self.raw[name]) if name in self.raw else self._specs[name].get("default")
+
+    def number(self, name: str) -> int:
+        """Return a value that is a number."""
+        return int(self[name] or 0)
+
+    @property
+    def machine(self) -> str:
+        """Where the host is: two apps on one machine are two names of it."""
+        return str(self._templated(self.raw.get("ansible_host", self.raw["inventory_hostname"])))
+
+    @property
+    def cores(self) -> int:
+        """How many cores the host has.
+
+        Raises:
+            Problem: nobody asked it.
+        """
+        facts = self.raw.get("ansible_facts") or {}
+        if "processor_nproc" not in facts:
+            raise Problem(
+                f"The cores of {self.raw['inventory_hostname']} are not known. The play has to gather them: "
+                'gather_subset: ["!all", "!min", hardware]'
+            )
+        return int(facts["processor_nproc"])
+
+
+def demand_of(host: str, settings: Settings) -> Demand:
+    """Return what the app on a host may open."""
+    return Demand(
+        host,
+        settings.number("gunicorn_workers") or settings.cores,
+        settings.number("gunicorn_worker_connections"),
+        settings.number("database_connections"),
+        bool(settings["database_pool"]),
+    )
+
+
+class ActionModule(ActionBase):
+    """Check the sums of every server."""
+
+    _requires_connection = False
+    _supports_check_mode = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Return the sums, or fail with every one that is too large."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        _, options = self.validate_argument_spec({"reserved": {"type": "int", "required": True}})
+        try:
+            result.update(changed=False, sums=self.check(task_vars or {}, options["reserved"]))
+        except Problem as wrong:
+            result.update(failed=True, msg=str(wrong))
+        return result
+
+    def check(self, variables: dict[str, Any], reserved: int) -> dict[str, int]:
+        """Return how many connections may be open at once, by server.
+
+        Args:
+            variables: of the task.
+            reserved: how many of each server are for everything but the apps.
+
+        Raises:
+            Problem: some server accepts fewer.
+        """
+        specs = load_specs()
+        servers: dict[tuple[str, str], dict[str, Settings]] = {}
+        for host in variables["ansible_play_hosts_all"]:
+            settings = Settings(variables["hostvars"].raw_get(host), self._templar, specs)
+            servers.setdefault((settings["database_engine"], settings.machine), {})[host] = settings
+        problems, sums = [], {}
+        for (engine, machine), hosts in servers.items():
+            allowed = [
+                int((each[f"{engine}_settings"] or {}).get("max_connections", each.number(f"{engine}_max_connections")))
+                for each in hosts.values()
+            ]
+            demands = [demand_of(host, settings) for host, settings in hosts.items()]
+            server = Server(engine, machine, min(allowed), reserved, demands)
+            sums[machine] = total(server)
+            problems.append(problem(server))
+            for demand, settings in zip(demands, hosts.values(), strict=True):
+                clients = settings.number("pgbouncer_max_clients")
+                if demand.is_pooled and engine == "postgresql" and clients:
+                    problems.append(pool_problem(demand, clients))
+        found = [text for text in problems if text]
+        if found:
+            raise Problem("Nothing was changed. " + "\n".join(found))
+        return sums
