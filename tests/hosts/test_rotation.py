@@ -6,8 +6,11 @@ import re
 import shlex
 import signal
 import subprocess
+from pathlib import Path
 
 import pytest
+from ansible.parsing.vault import VaultLib, VaultSecret
+from apps import App
 from demo import Demo, Result
 from load import Load
 
@@ -98,3 +101,21 @@ def test_nothing_is_to_be_done_afterwards(demo: Demo, rotation: tuple[tuple[str,
     for again in (demo.playbook("secrets"), demo.playbook("site")):
         assert again.code == 0, again.output
         assert again.changed == 0, again.output
+
+
+def test_where_nothing_is_live_only_the_vault_changes(demo: Demo, tmp_path: Path) -> None:
+    url = "{{ database_password | initech.django.database_url(user=database_user, name=database_name) }}"
+    env = {"ENVIRONMENT": "demo", "DEBUG": False, "SECRET_KEY": "s", "DATABASE_URL": url}
+    variables = {"database_password": "{{ vault_it }}", "release_repository": str(demo.path), "release_env": env}
+    app = App(demo, tmp_path / "hosts.yml", "unborn", variables, {"vault_it": "old"})
+    vault = tmp_path / "group_vars/unborn/vault.yml"
+    before = vault.read_bytes()
+    check = app.playbook("secrets", "-e", "rotate=vault_it", "--check")
+    assert check.code == 0, check.output
+    assert f"Would make another value in {vault}: vault_it." in check.text
+    assert vault.read_bytes() == before
+    rotated = app.playbook("secrets", "-e", "rotate=vault_it")
+    assert rotated.code == 0, rotated.output
+    assert "Nothing is live here yet, so the database gets it from site.yml." in rotated.text
+    text = VaultLib([("unborn", VaultSecret(b"of-the-vault"))]).decrypt(vault.read_bytes()).decode()
+    assert re.fullmatch(r'vault_it: "[\w-]{43}"\n', text)
