@@ -1,0 +1,251 @@
+"""Judge what a repository of backups holds, and whether two database servers hold the same."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any
+
+from ansible_collections.initech.django.plugins.module_utils.problem import Problem
+
+TIME = re.compile(r"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(\.\d{1,6})? ?(Z|[+-]\d\d(?::?\d\d)?)")
+CLUSTER_NAME = re.compile(r"[a-z][a-z0-9_]{0,30}")
+TAKE = "ansible-playbook backup.yml with the same -l"
+
+Digests = Mapping[str, Mapping[str, tuple[int, str]]]
+"""By database and table: how many rows, and a checksum of their content that knows no order."""
+
+
+@dataclass(frozen=True)
+class Backup:
+    """One backup of the database server.
+
+    Attributes:
+        label: its name in the repository.
+        kind: full, diff or incr.
+        start: when it began, in seconds since 1970.
+        stop: when it ended; no earlier second can be restored with it.
+        size: what it takes when restored, in bytes.
+    """
+
+    label: str
+    kind: str
+    start: int
+    stop: int
+    size: int
+
+
+def read_info(text: str, stanza: str) -> list[Backup]:
+    """Return the backups that `pgbackrest info --output=json` lists, the oldest first.
+
+    Raises:
+        Problem: the repository cannot be read, for example with this passphrase.
+    """
+    found: list[Backup] = []
+    for entry in json.loads(text):
+        status = entry["status"]
+        # 2: the stanza has no backup yet.
+        if entry["name"] == stanza and status["code"] not in (0, 2):
+            raise Problem(f"The repository of {stanza} cannot be used: {status['message']}.")
+        if entry["name"] == stanza:
+            found += [
+                Backup(
+                    each["label"],
+                    each["type"],
+                    each["timestamp"]["start"],
+                    each["timestamp"]["stop"],
+                    each["info"]["size"],
+                )
+                for each in entry["backup"]
+                if not each.get("error")
+            ]
+    return sorted(found, key=lambda backup: backup.stop)
+
+
+def read_set(text: str) -> tuple[list[str], list[str]]:
+    """Return the databases and the tablespaces of the one backup that `info --set=… --output=json` tells of."""
+    (backup,) = json.loads(text)[0]["backup"]
+    spaces = [each["name"] for each in backup.get("tablespace") or ()]
+    return sorted(each["name"] for each in backup.get("database-ref") or ()), spaces
+
+
+def utc(seconds: float) -> str:
+    """Return a point in time as one types it for `restore_time`."""
+    return f"{datetime.fromtimestamp(seconds, timezone.utc):%Y-%m-%d %H:%M:%S}+00"
+
+
+def duration(seconds: float) -> str:
+    """Return a length of time in the largest two units that it fills."""
+    rest, parts = int(seconds), []
+    for name, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if rest >= size:
+            parts.append(f"{rest // size} {name}")
+            rest %= size
+    return " ".join([*parts, f"{rest} s"][:2])
+
+
+def read_time(text: str) -> float:
+    """Return a `restore_time` in seconds since 1970.
+
+    Raises:
+        Problem: it is no point in time, or lacks its zone.
+    """
+    example = "Type for example -e restore_time='2026-11-24 10:00:00+00'"
+    match = TIME.fullmatch(text.strip())
+    if not match:
+        raise Problem(f"restore_time is {text!r}, which is no second with its zone. {example}")
+    day, second, fraction, zone = match.groups()
+    # Python 3.9 knows no zone of hours alone, and no Z.
+    digits = "+0000" if zone == "Z" else zone.replace(":", "").ljust(5, "0")
+    try:
+        moment = datetime.strptime(f"{day} {second}{digits}", "%Y-%m-%d %H:%M:%S%z")
+    except ValueError:
+        raise Problem(f"restore_time is {text!r}, and there is no such second. {example}") from None
+    return moment.timestamp() + float(fraction or 0)
+
+
+def choose(backups: Sequence[Backup], target: float | None, now: float) -> Backup:
+    """Return the backup that a restore starts from.
+
+    Args:
+        backups: the oldest first.
+        target: the second to restore to; None is the newest.
+        now: seconds since 1970.
+
+    Raises:
+        Problem: none will do.
+    """
+    if not backups:
+        raise Problem(f"The repository holds no backup. The first is taken with: {TAKE}")
+    if target is None:
+        return backups[-1]
+    if target > now:
+        raise Problem(f"restore_time, {utc(target)}, is in the future. Leave it out for the newest state.")
+    earlier = [backup for backup in backups if backup.stop < target]
+    if not earlier:
+        raise Problem(
+            f"restore_time, {utc(target)}, is before everything that can be restored. "
+            f"The earliest is {utc(backups[0].stop + 1)}"
+        )
+    return earlier[-1]
+
+
+def check_word(word: str, databases: Sequence[str]) -> None:
+    """Refuse to replace a database server unless everything that it holds is named.
+
+    Raises:
+        Problem: something else is named, with what to type.
+    """
+    given = sorted(filter(None, (part.strip() for part in word.split(","))))
+    # Every server has that one, for its administrator.
+    wanted = sorted(name for name in databases if name != "postgres")
+    if given != wanted:
+        raise Problem(
+            "A restore over the live database replaces everything that this database server holds. "
+            f"If you mean that, name it: -e restore_over_live={','.join(wanted)}\n"
+            "Without restore_over_live it restores beside the live one, and touches nothing."
+        )
+
+
+def check_name(name: str, live: str) -> None:
+    """Refuse the name of a cluster that is none, or is taken.
+
+    Raises:
+        Problem: it is not good.
+    """
+    if not CLUSTER_NAME.fullmatch(name) or name in (live, "drill"):
+        raise Problem(f"restore_name is {name!r}; use a-z, 0-9 and _, a letter first, and neither {live} nor drill")
+
+
+def verify_problems(text: str) -> list[str]:
+    """Return what `pgbackrest verify --output=text` found wrong, a line each; it exits with 0 all the same."""
+    lines = [line.strip() for line in text.splitlines()]
+    bad = [line for line in lines if re.search(r"invalid: |missing: |mismatch: |other: |status: (?!valid|ok)", line)]
+    if not bad and "status: ok" not in lines:
+        return ["pgbackrest verify did not say that all is well"]
+    return bad
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Which transactions a reader sees, as pg_current_snapshot() tells: `xmin:xmax:in progress`."""
+
+    text: str
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nobody was writing: no transaction was in progress, not even one that was just committing."""
+        xmin, xmax, running = self.text.split(":")
+        return xmin == xmax and not running
+
+
+def differences(live: Digests, restored: Digests) -> list[str]:
+    """Return how the tables of two servers differ, a line each."""
+    found = []
+    for database in sorted({*live, *restored}):
+        here, there = live.get(database), restored.get(database)
+        if here is None or there is None:
+            found.append(f"database {database} is {'only in the backup' if here is None else 'not in the backup'}")
+            continue
+        for table in sorted({*here, *there}):
+            place = f"{database}: {table}"
+            if table not in there:
+                found.append(f"{place} is not in the backup")
+            elif table not in here:
+                found.append(f"{place} is only in the backup")
+            elif here[table][0] != there[table][0]:
+                found.append(f"{place} has {here[table][0]} rows, and {there[table][0]} in the backup")
+            elif here[table] != there[table]:
+                found.append(f"{place} has other content in the backup, in as many rows: {here[table][0]}")
+    return found
+
+
+def totals(digests: Digests) -> tuple[int, int]:
+    """Return how many tables and rows there are."""
+    tables = [table for database in digests.values() for table in database.values()]
+    return len(tables), sum(rows for rows, _ in tables)
+
+
+def controlled(text: str) -> dict[str, str]:
+    """Return the settings that a server in recovery needs at least, from what pg_controldata printed.
+
+    Source of the rule: PostgreSQL's documentation of hot standby, "Administrator's overview".
+    """
+    names = {
+        "max_connections": "max_connections",
+        "max_worker_processes": "max_worker_processes",
+        "max_wal_senders": "max_wal_senders",
+        "max_prepared_xacts": "max_prepared_transactions",
+        "max_locks_per_xact": "max_locks_per_transaction",
+    }
+    found = dict(re.findall(r"^(\w+) setting: +(\d+)$", text, re.MULTILINE))
+    return {setting: found[name] for name, setting in names.items() if name in found}
+
+
+def has_checksums(text: str) -> bool:
+    """Tell from what pg_controldata printed whether every page carries a checksum."""
+    version = re.search(r"^Data page checksum version: +(\d+)$", text, re.MULTILINE)
+    return version is not None and version[1] != "0"
+
+
+def newest_snapshot(text: str, target: float | None = None) -> Mapping[str, Any] | None:
+    """Return the newest of the snapshots that `restic snapshots --json` lists, or the newest until a point in time."""
+    listed: list[dict[str, Any]] = json.loads(text) or []
+    good = [each for each in listed if target is None or seconds_of(each["time"]) <= target]
+    return max(good, key=lambda each: seconds_of(each["time"]), default=None)
+
+
+def seconds_of(text: str) -> float:
+    """Return a point in time that restic wrote in seconds since 1970; it writes nanoseconds."""
+    # Python 3.9 reads neither nanoseconds nor Z.
+    return datetime.fromisoformat(re.sub(r"\.\d+", "", text).replace("Z", "+00:00")).timestamp()
+
+
+def listing(lines: Iterable[str], most: int = 20) -> str:
+    """Return lines for a message, indented, and not too many."""
+    shown = list(lines)
+    rest = [f"and {len(shown) - most} more"] if len(shown) > most else []
+    return "".join(f"\n  {line}" for line in shown[:most] + rest)

@@ -1,0 +1,312 @@
+"""Clusters of PostgreSQL on a host as Debian keeps them, and pgBackRest's work on them."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import shutil
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from ansible_collections.initech.django.plugins.module_utils import backups
+from ansible_collections.initech.django.plugins.module_utils.commands import run, run_or_fail, tail
+from ansible_collections.initech.django.plugins.module_utils.problem import Problem
+
+CONFIGURATION = Path("/etc/pgbackrest/pgbackrest.conf")
+USER = "postgres"
+LOCK = Path("/run/postgresql/initech-restore.lock")
+DAY = 86400
+"""No backup, restore or check of a database is given up before, in seconds."""
+
+OFF = f"Backups are not set up on this host: {CONFIGURATION} is not there. Set backup_enabled: true and provision."
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """One database server of a host.
+
+    Attributes:
+        version: of PostgreSQL, as in its paths.
+        name: as Debian calls it.
+        data: its data directory.
+    """
+
+    version: str
+    name: str
+    data: Path
+
+    def beside(self, name: str) -> Cluster:
+        """Return the cluster of that name whose data lies beside this one's."""
+        return Cluster(self.version, name, self.data.with_name(name))
+
+    @property
+    def configuration(self) -> Path:
+        """Where its settings are."""
+        return Path("/etc/postgresql", self.version, self.name)
+
+    @property
+    def marker(self) -> Path:
+        """Says, on a restored cluster, to which point; written last: one without it is half-made."""
+        return self.configuration / "restored"
+
+    @property
+    def unit(self) -> str:
+        """The systemd unit."""
+        return f"postgresql@{self.version}-{self.name}.service"
+
+    @property
+    def log(self) -> Path:
+        """Its own log."""
+        return Path(f"/var/log/postgresql/postgresql-{self.version}-{self.name}.log")
+
+    @property
+    def tablespaces(self) -> Path:
+        """Where the tablespaces of a restored cluster are."""
+        return self.data.with_name(f"{self.name}.tablespaces")
+
+    def program(self, name: str) -> Path:
+        """Return a program of its version."""
+        return Path("/usr/lib/postgresql", self.version, "bin", name)
+
+    def exists(self) -> bool:
+        """Tell whether Debian knows it."""
+        return (self.configuration / "postgresql.conf").exists()
+
+    def port(self) -> str:
+        """Return its port.
+
+        Raises:
+            Problem: its settings name none.
+        """
+        text = (self.configuration / "postgresql.conf").read_text(encoding="utf-8")
+        found = re.findall(r"^port\s*=\s*(\d+)", text, re.MULTILINE)
+        if not found:
+            raise Problem(f"{self.configuration}/postgresql.conf names no port.")
+        return str(found[-1])
+
+    def is_running(self) -> bool:
+        """Tell whether its server is there."""
+        return run([self.program("pg_ctl"), "status", "-D", self.data], user=USER, cwd=Path("/")).returncode == 0
+
+    def ask(self, sql: str, database: str = "postgres") -> str:
+        """Return what the server answers to its administrator.
+
+        Raises:
+            Problem: it does not.
+        """
+        command = ["psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-p", self.port(), "-d", database, "-c", sql]
+        return run_or_fail(command, f"PostgreSQL {self.version}/{self.name} does not answer", user=USER).strip()
+
+    def start(self) -> None:
+        """Start it.
+
+        Raises:
+            Problem: it does not start; with its log.
+        """
+        if run(["systemctl", "start", self.unit], timeout=DAY).returncode != 0:
+            raise Problem(f"PostgreSQL {self.version}/{self.name} does not start:\n{self.last_words()}")
+
+    def stop(self) -> None:
+        """Stop it.
+
+        Raises:
+            Problem: it does not stop.
+        """
+        run_or_fail(["systemctl", "stop", self.unit], f"{self.unit} does not stop", timeout=DAY)
+
+    def last_words(self) -> str:
+        """Return the end of its log."""
+        return tail(self.log.read_text(encoding="utf-8", errors="replace"), 12) if self.log.exists() else ""
+
+    def wait(self, sql: str, answer: str) -> None:
+        """Wait until the server gives that answer, however long it takes while it is there.
+
+        Raises:
+            Problem: it ended before; with its log.
+        """
+        command = ["psql", "-XAtq", "-p", self.port(), "-d", "postgres", "-c", sql]
+        while run(command, user=USER, cwd=Path("/")).stdout.strip() != answer:
+            if not self.is_running():
+                raise Problem(f"PostgreSQL {self.version}/{self.name} ended while it recovered:\n{self.last_words()}")
+            time.sleep(0.2)
+
+    def controlled(self) -> str:
+        """Return what pg_controldata prints.
+
+        Raises:
+            Problem: there is no cluster.
+        """
+        failure = f"{self.data} is no data directory"
+        return run_or_fail([self.program("pg_controldata"), "-D", self.data], failure, user=USER)
+
+    def remove(self) -> None:
+        """Remove it, whole or half-made, with its data. Never the live one: that has no name that this is called with.
+
+        Raises:
+            Problem: its server does not stop.
+        """
+        run(["systemctl", "stop", self.unit], timeout=DAY)
+        if self.data.exists() and self.is_running():
+            failure = f"{self.version}/{self.name} does not stop"
+            run_or_fail([self.program("pg_ctl"), "stop", "-m", "immediate", "-D", self.data], failure, user=USER)
+        # The marker goes first: from here on it is half-made.
+        self.marker.unlink(missing_ok=True)
+        for path in (self.tablespaces, self.data, self.configuration):
+            if path.exists():
+                shutil.rmtree(path)
+        self.log.unlink(missing_ok=True)
+        run(["systemctl", "reset-failed", self.unit])
+
+
+def live() -> Cluster:
+    """Return the cluster that is backed up.
+
+    Raises:
+        Problem: backups are not set up.
+    """
+    if not CONFIGURATION.exists():
+        raise Problem(OFF)
+    text = CONFIGURATION.read_text(encoding="utf-8")
+    match = re.search(r"^\[(\w+)\]\npg1-path=(\S+/(\d+)/\S+)$", text, re.MULTILINE)
+    if not match:
+        raise Problem(f"{CONFIGURATION} names no cluster. Provision again.")
+    return Cluster(match[3], match[1], Path(match[2]))
+
+
+@contextmanager
+def locked() -> Iterator[int]:
+    """Let one restore at a time work on this host. A child that inherits the descriptor holds it, too.
+
+    Raises:
+        Problem: another one is at work.
+    """
+    with LOCK.open("w", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Problem("Another restore is at work on this host. Type the same again when it has ended.") from None
+        yield file.fileno()
+
+
+def pgbackrest(cluster: Cluster, *arguments: str, failure: str, keep: int | None = None) -> str:
+    """Run pgBackRest on the stanza of a cluster, as the server's user, and return what it printed.
+
+    Raises:
+        Problem: it failed.
+    """
+    command = ["pgbackrest", f"--stanza={cluster.name}", *arguments]
+    return run_or_fail(command, failure, user=USER, cwd=Path("/"), timeout=DAY, keep=keep)
+
+
+def listed(cluster: Cluster) -> list[backups.Backup]:
+    """Return the backups of a cluster, the oldest first.
+
+    Raises:
+        Problem: the repository cannot be read.
+    """
+    text = pgbackrest(cluster, "info", "--output=json", failure="The repository cannot be read")
+    return backups.read_info(text, cluster.name)
+
+
+def require_space(cluster: Cluster, backup: backups.Backup) -> None:
+    """Refuse a restore for which there is no space.
+
+    Raises:
+        Problem: there is not.
+    """
+    free = shutil.disk_usage(cluster.data.parent).free
+    # Recovery needs some for the write-ahead log.
+    needed = backup.size + (256 << 20)
+    if free < needed:
+        raise Problem(
+            f"{cluster.data.parent} has {free >> 20} MB of free space, and a restore needs {needed >> 20} MB."
+        )
+
+
+def fetch(source: Cluster, target: Cluster, options: Sequence[str], keep: int) -> None:
+    """Restore the files of a cluster's backup to an empty directory.
+
+    Args:
+        source: whose backup it is.
+        target: where to.
+        options: which backup, and how far its server is to recover.
+        keep: the descriptor of the lock.
+
+    Raises:
+        Problem: pgBackRest failed.
+    """
+    options = [f"--pg1-path={target.data}", f"--tablespace-map-all={target.tablespaces}", *options]
+    pgbackrest(source, *options, "restore", failure="The backup cannot be restored", keep=keep)
+
+
+SCRATCH = """\
+# Made by a restore: settings of a cluster beside the live one.
+listen_addresses = ''
+archive_mode = off
+max_wal_size = 1GB
+"""
+
+
+def adopt(target: Cluster) -> None:
+    """Make a restored directory a cluster of Debian's, on a port of its own, and start it. It never archives.
+
+    Raises:
+        Problem: its server does not start.
+    """
+    command = ["pg_createcluster", "--start-conf", "manual", "-d", str(target.data), target.version, target.name]
+    run_or_fail(command, f"{target.version}/{target.name} cannot be made a cluster")
+    settings = [f"{name} = {value}\n" for name, value in backups.controlled(target.controlled()).items()]
+    drop_in = target.configuration / "conf.d" / "initech-restore.conf"
+    drop_in.write_text(SCRATCH + "".join(settings), encoding="utf-8")
+    target.start()
+
+
+def bring_up_to_date(cluster: Cluster) -> None:
+    """Have everything archived that was committed until now, and a commit after it, by which recovery knows its time.
+
+    Raises:
+        Problem: the archive is not reached.
+    """
+    cluster.ask("SELECT txid_current()")
+    pgbackrest(cluster, "check", failure="The write-ahead log does not reach the repository")
+
+
+def swap(cluster: Cluster, incoming: Path, stamp: str, prepare: Callable[[], None]) -> Path:
+    """Put a restored data directory in the place of the live one, which is kept, and return where.
+
+    Args:
+        cluster: the live one.
+        incoming: the restored directory.
+        stamp: for the name of the one that is kept.
+        prepare: waits until the new server is ready, and raises Problem if it never is.
+
+    Raises:
+        Problem: the new server does not start. Then the old one is at its place again, and the restored directory is
+            kept for a look at it.
+    """
+    kept = cluster.data.with_name(f"{cluster.name}.before-{stamp}")
+    existed = cluster.data.exists()
+    was_running = existed and cluster.is_running()
+    cluster.stop()
+    if existed:
+        os.rename(cluster.data, kept)
+    try:
+        os.rename(incoming, cluster.data)
+        cluster.start()
+        prepare()
+    except (Problem, OSError) as error:
+        cluster.stop()
+        failed = cluster.data.with_name(f"{cluster.name}.failed-{stamp}")
+        if cluster.data.exists():
+            os.rename(cluster.data, failed)
+        if existed:
+            os.rename(kept, cluster.data)
+        if was_running:
+            cluster.start()
+        back = "The database is again what it was before." if existed else "There was no database before."
+        raise Problem(f"{error}\n{back} What was restored lies in {failed}.") from None
+    return kept if existed else Path()
