@@ -161,12 +161,24 @@ def check_name(name: str, live: str) -> None:
 
 
 def verify_problems(text: str) -> list[str]:
-    """Return what `pgbackrest verify --output=text` found wrong, a line each; it exits with 0 all the same."""
-    lines = [line.strip() for line in text.splitlines()]
-    bad = [line for line in lines if re.search(r"invalid: |missing: |mismatch: |other: |status: (?!valid|ok)", line)]
-    if not bad and "status: ok" not in lines:
-        return ["pgbackrest verify did not say that all is well"]
-    return bad
+    """Return what `pgbackrest verify --output=text --verbose` found wrong, a line each; it exits with 0 all the same."""
+    found, about, seen = [], "", []
+    for line in map(str.strip, text.splitlines()):
+        about = line.partition(",")[0] if line.startswith(("archiveId:", "backup:")) else about
+        seen += re.findall(r"status: (\w+)", line)
+        # The first status is that of all together.
+        if line.startswith("backup:") and seen[-1:] != ["valid"]:
+            found.append(f"{about} is {seen[-1] if seen else 'without a status'}")
+        counts = re.findall(r"(missing|checksum invalid|size invalid|other): (\d+)", line)
+        found += [f"{about}, {name}: {number}" for name, number in counts if number != "0"]
+    if not found and seen[:1] != ["ok"]:
+        return [f"pgbackrest verify did not say that all is well: {tail_of(text)}"]
+    return found
+
+
+def tail_of(text: str) -> str:
+    """Return the last line of a text that is not empty."""
+    return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "it printed nothing")
 
 
 @dataclass(frozen=True)

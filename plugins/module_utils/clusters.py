@@ -243,12 +243,12 @@ def fetch(source: Cluster, target: Cluster, options: Sequence[str], keep: int) -
     pgbackrest(source, *options, "restore", failure="The backup cannot be restored", keep=keep)
 
 
-SCRATCH = """\
-# Made by a restore: settings of a cluster beside the live one.
+ALONE = """\
+# Made by a restore: the settings of a cluster beside the live one.
 listen_addresses = ''
 archive_mode = off
-max_wal_size = 1GB
 """
+ADMINISTRATOR = "local all all peer\n"
 
 
 def adopt(target: Cluster) -> None:
@@ -257,11 +257,17 @@ def adopt(target: Cluster) -> None:
     Raises:
         Problem: its server does not start.
     """
+    settings = [f"{name} = {value}\n" for name, value in backups.controlled(target.controlled()).items()]
+    files = {"postgresql.conf": ALONE + "".join(settings), "pg_hba.conf": ADMINISTRATOR, "pg_ident.conf": ""}
+    owner = target.data.stat()
+    for name, text in files.items():
+        # pg_createcluster moves them to where Debian has them, and adds the port and the paths.
+        file = target.data / name
+        file.write_text(text, encoding="utf-8")
+        os.chown(file, owner.st_uid, owner.st_gid)
+        file.chmod(0o640)
     command = ["pg_createcluster", "--start-conf", "manual", "-d", str(target.data), target.version, target.name]
     run_or_fail(command, f"{target.version}/{target.name} cannot be made a cluster")
-    settings = [f"{name} = {value}\n" for name, value in backups.controlled(target.controlled()).items()]
-    drop_in = target.configuration / "conf.d" / "initech-restore.conf"
-    drop_in.write_text(SCRATCH + "".join(settings), encoding="utf-8")
     target.start()
 
 

@@ -90,7 +90,7 @@ def drill_database(live: clusters.Cluster, backup: backups.Backup, keep: int) ->
         raise Problem(
             f"The live database, {live.version}/{live.name}, is not running: there is nothing to compare with."
         )
-    output = clusters.pgbackrest(live, "--output=text", "verify", failure=BAD)
+    output = clusters.pgbackrest(live, "--output=text", "--verbose", "verify", failure=BAD)
     wrong = backups.verify_problems(output)
     if wrong:
         raise Problem(BAD + backups.listing(wrong) + NEXT)
