@@ -161,7 +161,7 @@ def check_name(name: str, live: str) -> None:
 
 
 def verify_problems(text: str) -> list[str]:
-    """Return what `pgbackrest verify --output=text --verbose` found wrong, a line each; it exits with 0 all the same."""
+    """Return what `pgbackrest verify --output=text --verbose` found wrong, a line each; it exits with 0 in any case."""
     found, about, seen = [], "", []
     for line in map(str.strip, text.splitlines()):
         about = line.partition(",")[0] if line.startswith(("archiveId:", "backup:")) else about

@@ -50,8 +50,13 @@ class Cluster:
 
     @property
     def marker(self) -> Path:
-        """Says, on a restored cluster, to which point; written last: one without it is half-made."""
-        return self.configuration / "restored"
+        """Says, in the data of a restored cluster, to which point that is."""
+        return self.data / "restored"
+
+    @property
+    def draft(self) -> Path:
+        """Is there while a restore makes the cluster: what it finds half-made it may remove."""
+        return self.data.with_name(f"{self.name}.restoring")
 
     @property
     def unit(self) -> str:
@@ -143,8 +148,30 @@ class Cluster:
         failure = f"{self.data} is no data directory"
         return run_or_fail([self.program("pg_controldata"), "-D", self.data], failure, user=USER)
 
-    def remove(self) -> None:
-        """Remove it, whole or half-made, with its data. Never the live one: that has no name that this is called with.
+    def require_absent(self) -> None:
+        """Refuse to take the place of a cluster, but not of what another restore left half-made.
+
+        Raises:
+            Problem: there is one of that name.
+        """
+        if not self.draft.exists() and (self.data.exists() or self.configuration.exists()):
+            raise Problem(
+                f"There is a cluster {self.version}/{self.name} already. If it is not needed, remove it on the host: "
+                f"sudo pg_dropcluster --stop {self.version} {self.name}\nOr restore to another: -e restore_name=again"
+            )
+
+    def begin(self) -> None:
+        """Make place for a restore: remove what another one left half-made, and nothing else.
+
+        Raises:
+            Problem: there is a cluster of that name.
+        """
+        self.require_absent()
+        self.draft.touch()
+        self.clear()
+
+    def clear(self) -> None:
+        """Remove a cluster that a restore made or began, with its data.
 
         Raises:
             Problem: its server does not stop.
@@ -153,13 +180,16 @@ class Cluster:
         if self.data.exists() and self.is_running():
             failure = f"{self.version}/{self.name} does not stop"
             run_or_fail([self.program("pg_ctl"), "stop", "-m", "immediate", "-D", self.data], failure, user=USER)
-        # The marker goes first: from here on it is half-made.
-        self.marker.unlink(missing_ok=True)
         for path in (self.tablespaces, self.data, self.configuration):
             if path.exists():
                 shutil.rmtree(path)
         self.log.unlink(missing_ok=True)
         run(["systemctl", "reset-failed", self.unit])
+
+    def remove(self) -> None:
+        """Remove a cluster that `begin` made place for."""
+        self.clear()
+        self.draft.unlink()
 
 
 def live() -> Cluster:

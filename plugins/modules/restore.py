@@ -101,12 +101,7 @@ class Restore:
             self.check_word(backup)
         else:
             backups.check_name(beside.name, self.live.name)
-            if beside.marker.exists():
-                raise Problem(
-                    f"There is a restored cluster {beside.version}/{beside.name} already. Remove it with "
-                    f"pg_dropcluster --stop {beside.version} {beside.name}, or give the new one another name: "
-                    "-e restore_name=again"
-                )
+            beside.require_absent()
         clusters.require_space(self.live, backup)
         if self.check_mode:
             return backup.label
@@ -153,11 +148,12 @@ class Restore:
         Raises:
             Problem: it failed; what is half-made the next run removes.
         """
-        target.remove()
+        target.begin()
         clusters.fetch(self.live, target, options, keep)
         clusters.adopt(target)
         target.wait("SELECT pg_is_in_recovery()", "f")
         target.marker.write_text(f"{self.options['time'] or 'the newest'}\n", encoding="utf-8")
+        target.draft.unlink()
         self.report += [
             f"Restored beside the live database, as cluster {target.version}/{target.name} on port {target.port()}.",
             f"Look at it on the host: sudo -u postgres psql --cluster {target.version}/{target.name} NAME",

@@ -95,10 +95,10 @@ def drill_database(live: clusters.Cluster, backup: backups.Backup, keep: int) ->
     if wrong:
         raise Problem(BAD + backups.listing(wrong) + NEXT)
     scratch = live.beside("drill")
-    scratch.remove()
     clusters.require_space(live, backup)
     here = digests.marked(live.port(), f"initech-drill-{datetime.now(timezone.utc):%Y%m%dT%H%M%SZ}")
     clusters.bring_up_to_date(live)
+    scratch.begin()
     try:
         started = time.time()
         options = [f"--set={backup.label}", "--type=name", f"--target={here.name}", "--target-action=pause"]

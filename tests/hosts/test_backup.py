@@ -1,0 +1,272 @@
+"""Backups of the demo's database and uploads: taken, restored, compared, damaged, killed and short of space.
+
+The tests build on each other in this order. The repository is a small file system of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from demo import Demo, Result
+
+PASSPHRASE = "a passphrase of this test alone"
+REPOSITORY = "/srv/backups"
+VARIABLES = {
+    "backup_enabled": True,
+    "backup_passphrase": PASSPHRASE,
+    "backup_directory": REPOSITORY,
+    "backup_failure_command": "/bin/sh -c 'echo $UNIT >> /run/failed-backups'",
+    # What cannot be archived is given up soon.
+    "backup_settings": {"archive-timeout": 5},
+}
+FLIP = """
+import sys
+with open(sys.argv[1], "r+b") as file:
+    file.seek(-100, 2)
+    (byte,) = file.read(1)
+    file.seek(-100, 2)
+    file.write(bytes([byte ^ 1]))
+"""
+
+
+class Backups:
+    """The demo with backups."""
+
+    def __init__(self, demo: Demo, variables: Path) -> None:
+        """Take the demo and the file of the variables that it lacks."""
+        self.demo = demo
+        self.variables = variables
+        self.log = ""
+
+    def play(self, name: str, *arguments: str) -> Result:
+        """Run a playbook, and remember what it printed."""
+        result = self.demo.playbook(name, "-e", f"@{self.variables}", *arguments)
+        self.log += result.output
+        return result
+
+    def good(self, name: str, *arguments: str) -> Result:
+        """Run a playbook that is to succeed."""
+        result = self.play(name, *arguments)
+        assert result.code == 0, result.output
+        return result
+
+    def sql(self, text: str, cluster: str = "main") -> str:
+        """Return what a database server on the host answers."""
+        command = f"cd / && runuser -u postgres -- psql -XAtq --cluster $(ls /etc/postgresql)/{cluster} -d slow_sql"
+        return self.demo.host(f'{command} -c "{text}"')
+
+    def failed(self) -> str:
+        """Return the units that failed."""
+        return self.demo.host("systemctl --failed --plain --no-legend")
+
+    @contextmanager
+    def running(self, name: str, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+        """Run a playbook meanwhile."""
+        command = ["ansible-playbook", f"{name}.yml", "-l", "demo", "-e", f"@{self.variables}", *arguments]
+        environment = {"PATH": f"{self.demo.path}/.venv/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": str(Path.home())}
+        process = subprocess.Popen(
+            command, cwd=self.demo.path, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+        )
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for a condition."""
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline, condition
+
+
+@pytest.fixture(scope="module")
+def backups(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backups]:
+    """Provision the demo with backups, into a small file system; afterwards the host is as it was."""
+    variables = tmp_path_factory.mktemp("backup") / "backup.json"
+    variables.write_text(json.dumps(VARIABLES))
+    demo.host(f"mkdir -p {REPOSITORY} && mount -t tmpfs -o size=300M,mode=0755 tmpfs {REPOSITORY}")
+    demo.host("install -o slow-sql -m 0600 /dev/null /srv/slow-sql/media/a && echo uploaded > /srv/slow-sql/media/a")
+    made = Backups(demo, variables)
+    made.good("provision")
+    yield made
+    demo.host(
+        "systemctl disable --now $(cd /etc/systemd/system && ls | grep backup.*timer) && "
+        "rm -rf /etc/systemd/system/*backup* /etc/pgbackrest /etc/slow-sql/backup /srv/slow-sql/media/a "
+        "/srv/slow-sql/media.* /run/failed-backups /var/lib/postgresql/*/main.* "
+        "/etc/postgresql/*/main/conf.d/initech-backup.conf && systemctl daemon-reload && systemctl reset-failed && "
+        f"systemctl restart postgresql@$(ls /etc/postgresql)-main && umount {REPOSITORY} && rmdir {REPOSITORY}"
+    )
+
+
+def test_check_mode_of_everything_passes_and_changes_nothing(backups: Backups) -> None:
+    assert backups.good("provision", "--check", "--diff").changed == 0
+    backups.good("backup", "--check")
+    assert backups.sql("SELECT count(*) FROM pg_stat_archiver WHERE failed_count > 0") == "0"
+
+
+def test_a_restore_before_the_first_backup_says_how_to_take_one(backups: Backups) -> None:
+    refused = backups.play("restore")
+    assert refused.code != 0
+    assert "The repository holds no backup. The first is taken with: ansible-playbook backup.yml" in refused.text
+
+
+def test_a_backup_is_taken_and_named_with_what_would_restore_it(backups: Backups) -> None:
+    taken = backups.good("backup")
+    assert "F was taken in" in taken.text
+    assert "Restore: ansible-playbook restore.yml with the same -l and -e restore_time=" in taken.text
+    assert backups.failed() == ""
+
+
+def test_a_restore_to_a_chosen_second_has_what_was_committed_before_it_and_nothing_later(backups: Backups) -> None:
+    backups.sql(
+        "CREATE TABLE sold (id int PRIMARY KEY, note text); "
+        "INSERT INTO sold SELECT n, md5(n::text) FROM generate_series(1, 5000) n"
+    )
+    kept = backups.sql("SELECT count(*), md5(string_agg(note, '' ORDER BY id)) FROM sold")
+    moment = backups.sql("SELECT date_trunc('second', clock_timestamp() AT TIME ZONE 'UTC') + interval '1 s'")
+    until(lambda: backups.sql(f"SELECT clock_timestamp() AT TIME ZONE 'UTC' > '{moment}'") == "t")
+    backups.sql("DELETE FROM sold WHERE id > 100; INSERT INTO sold VALUES (0, 'later')")
+    restored = backups.good("restore", "-e", json.dumps({"restore_time": f"{moment}+00"}))
+    assert backups.sql("SELECT count(*), md5(string_agg(note, '' ORDER BY id)) FROM sold", "restored") == kept
+    assert backups.sql("SELECT count(*) FROM sold") == "101"
+    assert "sudo -u postgres psql --cluster" in restored.text
+    again = backups.play("restore")
+    assert again.code != 0
+    assert "There is a cluster" in again.text
+    remove = next(line for line in restored.output.splitlines() if "pg_dropcluster" in line).partition("sudo ")[2]
+    backups.demo.host(remove.strip(" '"))
+    assert "restored" not in backups.demo.host("pg_lsclusters")
+
+
+def test_over_the_live_database_only_with_its_name_and_then_what_was_there_is_kept(backups: Backups) -> None:
+    moment = backups.sql("SELECT date_trunc('second', clock_timestamp() AT TIME ZONE 'UTC') + interval '1 s'")
+    until(lambda: backups.sql(f"SELECT clock_timestamp() AT TIME ZONE 'UTC' > '{moment}'") == "t")
+    backups.sql("DROP TABLE sold")
+    time_argument = json.dumps({"restore_time": f"{moment}+00"})
+    refused = backups.play("restore", "-e", time_argument, "-e", "restore_over_live=yes")
+    assert refused.code != 0
+    assert "name it: -e restore_over_live=slow_sql" in refused.text
+    restored = backups.good("restore", "-e", time_argument, "-e", "restore_over_live=slow_sql")
+    assert "What was there before is kept in" in restored.text
+    assert backups.sql("SELECT count(*) FROM sold") == "101"
+    assert "Ten slow queries" in backups.demo.get("/")
+    assert backups.demo.host("cat /srv/slow-sql/media.restored/a") == "uploaded"
+
+
+def test_the_drill_finds_the_live_rows_in_the_newest_backup_on_the_new_timeline_too(backups: Backups) -> None:
+    backups.sql(
+        "CREATE TABLE big AS SELECT n, md5(n::text) || md5((-n)::text) AS note FROM generate_series(1, 600000) n"
+    )
+    drill = backups.good("restore-drill")
+    assert "old." in drill.text
+    assert "rows in 4 tables are those of the live database" in drill.text
+    assert "Uploads: 1 files restored" in drill.text
+    assert "drill" not in backups.demo.host("pg_lsclusters; ls /srv/slow-sql /var/lib/postgresql/*")
+
+
+@pytest.mark.parametrize(
+    ("damaged", "message"),
+    [
+        (f"{REPOSITORY}/database/backup/main/*F/bundle", "checksum invalid: 1"),
+        (f"{REPOSITORY}/database/archive/main/*/*", "archiveId: "),
+        (f"{REPOSITORY}/media/slow-sql/data", "The repository of what was uploaded to slow-sql is damaged"),
+    ],
+)
+def test_one_corrupted_byte_in_the_repository_fails_the_drill(backups: Backups, damaged: str, message: str) -> None:
+    host = backups.demo.host
+    file = host(f"find {damaged} -type f -size +200c ! -name '*.backup' | sort | tail -1")
+    host(f"cp -a {file} /run/whole && python3 -c '{FLIP}' {file}")
+    drill = backups.play("restore-drill")
+    host(f"cp -a /run/whole {file} && rm /run/whole")
+    assert drill.code != 0, file
+    assert message in drill.text
+
+
+def test_a_backup_that_is_killed_is_seen_and_the_next_one_succeeds(backups: Backups) -> None:
+    host = backups.demo.host
+    host("systemctl start --no-block initech-backup@full")
+    until(lambda: host("pgrep -c -f 'pgbackrest.*type=full.*backup$' || true") not in ("", "0"))
+    host("systemctl kill --signal=KILL initech-backup@full")
+    until(lambda: "initech-backup@full.service" in backups.failed())
+    until(lambda: host("cat /run/failed-backups 2>/dev/null || true") == "initech-backup@full.service")
+    backups.good("backup", "-e", "backup_type=full")
+    assert backups.failed() == ""
+
+
+def test_a_database_that_is_killed_loses_no_committed_row_and_the_next_backup_has_them(backups: Backups) -> None:
+    unit = f"postgresql@{backups.demo.host('ls /etc/postgresql')}-main"
+    backups.sql("INSERT INTO sold VALUES (777, 'committed')")
+    backups.demo.host(f"systemctl kill --signal=KILL {unit}")
+    until(lambda: unit in backups.failed())
+    refused = backups.play("backup")
+    assert refused.code != 0
+    assert "initech-backup@diff.service failed, and stands in systemctl --failed" in refused.text
+    backups.demo.host(f"systemctl start {unit}")
+    assert backups.sql("SELECT note FROM sold WHERE id = 777") == "committed"
+    backups.good("backup")
+    assert backups.failed() == ""
+
+
+@pytest.mark.parametrize("word", ["", "slow_sql"])
+def test_a_restore_that_is_killed_leaves_the_live_database_alone_and_the_next_one_succeeds(
+    backups: Backups, word: str
+) -> None:
+    host = backups.demo.host
+    arguments = ("-e", f"restore_over_live={word}", "-e", f"restore_name=again{len(word)}")
+    before = backups.sql("SELECT pg_postmaster_start_time()")
+    with backups.running("restore", *arguments):
+        until(lambda: host("pgrep -f 'pgbackrest.*restore$' || true") != "")
+        host("kill -KILL $(pgrep -f 'pgbackrest.*restore$' | head -1)")
+    assert backups.sql("SELECT pg_postmaster_start_time()") == before
+    until(lambda: host("pgrep -f 'pgbackrest.*restore$' || true") == "")
+    backups.good("restore", *arguments)
+    assert backups.sql("SELECT note FROM sold WHERE id = 777", "main" if word else "again0") == "committed"
+
+
+def test_a_full_repository_loses_no_row_and_is_seen_and_the_next_run_recovers(backups: Backups) -> None:
+    host = backups.demo.host
+    host(f"dd if=/dev/zero of={REPOSITORY}/filler bs=1M 2>/dev/null || true")
+    backups.sql("INSERT INTO sold VALUES (888, 'while full'); SELECT pg_switch_wal()")
+    full = backups.play("backup")
+    assert full.code != 0
+    assert "No space left on device" in full.text
+    assert "initech-backup@diff.service" in backups.failed()
+    host("systemctl start initech-backup-check || true")
+    assert "initech-backup-check.service" in backups.failed()
+    host(f"rm {REPOSITORY}/filler")
+    backups.good("backup")
+    host("systemctl start initech-backup-check")
+    assert backups.failed() == ""
+    assert "those of the live database" in backups.good("restore-drill").text
+
+
+def test_a_second_provision_changes_nothing(backups: Backups) -> None:
+    again = backups.good("provision", "-vvv", "--diff")
+    assert again.changed == 0
+
+
+def test_the_passphrase_was_in_no_output_and_no_journal_and_only_two_files_have_it(backups: Backups) -> None:
+    assert PASSPHRASE not in backups.log
+    seen = backups.demo.host("journalctl --no-pager --output=cat; cat /var/log/postgresql/*; ps -ewwo args")
+    assert [line for line in seen.splitlines() if PASSPHRASE in line] == []
+    files = backups.demo.host(f"grep -rlF '{PASSPHRASE[:-1]}' /etc | sort").split()
+    assert backups.demo.host(f"stat -c '%a %U:%G' {' '.join(files)}").splitlines() == [
+        "640 root:postgres",
+        "600 root:root",
+    ]
+
+
+def test_another_passphrase_is_refused(backups: Backups) -> None:
+    arguments = "path=/etc/pgbackrest/pgbackrest.conf key=repo1-cipher-pass passphrase=another-one-of-many-letters"
+    module = ("-m", "initech.django.backup_passphrase", "-a", arguments)
+    refused = backups.demo.run("ansible", "demo-host", "--become", *module)
+    assert refused.code != 0
+    assert "has another passphrase than backup_passphrase" in refused.text
