@@ -22,6 +22,12 @@ LOCK = Path("/run/postgresql/initech-restore.lock")
 DAY = 86400
 """No backup, restore or check of a database is given up before, in seconds."""
 
+PATIENCE = 30
+"""How long what a killed restore left running is waited for, in seconds."""
+
+LITTLE = 32 << 20
+"""What a repository lacks two pieces of the write-ahead log for, in bytes."""
+
 OFF = f"Backups are not set up on this host: {CONFIGURATION} is not there. Set backup_enabled: true and provision."
 
 
@@ -207,6 +213,18 @@ def live() -> Cluster:
     return Cluster(match[3], match[1], Path(match[2]))
 
 
+def full() -> str:
+    """Return a line that says so if the repository is a directory that has no space left; else nothing.
+
+    What archives the write-ahead log tells that to the server's log alone; others only see that nothing arrives.
+    """
+    match = re.search(r"^repo1-path=(\S+)$", CONFIGURATION.read_text(encoding="utf-8"), re.MULTILINE)
+    path = Path(match[1]) if match else Path()
+    if not match or not path.is_dir() or shutil.disk_usage(path).free > LITTLE:
+        return ""
+    return f"\nThe repository is full: {path} has less than {LITTLE >> 20} MB of free space. Make some there."
+
+
 @contextmanager
 def locked() -> Iterator[int]:
     """Let one restore at a time work on this host. A child that inherits the descriptor holds it, too.
@@ -215,11 +233,21 @@ def locked() -> Iterator[int]:
         Problem: another one is at work.
     """
     with LOCK.open("w", encoding="utf-8") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Problem("Another restore is at work on this host. Type the same again when it has ended.") from None
+        deadline = time.monotonic() + PATIENCE
+        while not taken(file.fileno()):
+            if time.monotonic() > deadline:
+                raise Problem("Another restore is at work on this host. Type the same again when it has ended.")
+            time.sleep(0.2)
         yield file.fileno()
+
+
+def taken(descriptor: int) -> bool:
+    """Take a lock if it is free, and tell whether it was."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def pgbackrest(cluster: Cluster, *arguments: str, failure: str, keep: int | None = None) -> str:

@@ -70,7 +70,7 @@ def start(unit: str) -> str:
     if run(["systemctl", "start", unit], timeout=clusters.DAY).returncode == 0:
         return ""
     journal = ["journalctl", "--no-pager", "--output=cat", f"--unit={unit}", f"--since={since}", "--lines=15"]
-    return f"{unit} failed, and stands in systemctl --failed:\n{run(journal).stdout.strip()}"
+    return f"{unit} failed, and stands in systemctl --failed:\n{run(journal).stdout.strip()}{clusters.full()}"
 
 
 def take(app: str, kind: str, media: bool) -> dict[str, object]:

@@ -1,0 +1,192 @@
+"""What the templates of the role backup render to, and whether systemd understands its units."""
+
+from __future__ import annotations
+
+import configparser
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.initech.django.tests.templates.render import ROLES, evaluate, render, variables
+
+INPUTS: dict[str, Any] = {
+    "app_name": "shop",
+    "app_environment": "prod",
+    "ansible_facts": {"distribution_release": "trixie"},
+    "backup_passphrase": "a=b#c;d 'e' \"f\" long enough",
+}
+SFTP = {
+    "backup_repository": "sftp",
+    "backup_directory": "/backups",
+    "backup_sftp_host": "vault.example.com",
+    "backup_sftp_private_key": "KEY",
+    "backup_sftp_known_hosts": "vault.example.com ssh-ed25519 AAAA",
+}
+S3 = {
+    "backup_repository": "s3",
+    "backup_directory": "/shop",
+    "backup_s3_bucket": "bucket",
+    "backup_s3_endpoint": "s3.example.com",
+    "backup_s3_key": "key",
+    "backup_s3_key_secret": "it's $ecret",
+}
+UNITS = sorted(path.name for path in (ROLES / "backup" / "templates").glob("*.service.j2"))
+TIMERS = sorted(path.name for path in (ROLES / "backup" / "templates").glob("*.timer.j2"))
+
+
+def backup(template: str, **inputs: Any) -> str:
+    return render("backup", template, **{**INPUTS, **inputs})
+
+
+def settings(**inputs: Any) -> dict[str, dict[str, str]]:
+    """Return pgBackRest's configuration by section."""
+    parser = configparser.RawConfigParser(delimiters=("=",), comment_prefixes=("#",), strict=True)
+    parser.read_string(backup("pgbackrest.conf.j2", **inputs))
+    return {section: dict(parser[section]) for section in parser.sections()}
+
+
+def known(**inputs: Any) -> dict[str, Any]:
+    return variables("backup", **{**INPUTS, **inputs})
+
+
+def lacking(**inputs: Any) -> list[str]:
+    values = known(**inputs)
+    found: list[str] = evaluate(values["__backup_lacking"], values)
+    return found
+
+
+def test_the_repository_is_encrypted_with_the_passphrase_as_it_was_written() -> None:
+    found = settings()
+    assert found["global"]["repo1-cipher-type"] == "aes-256-cbc"
+    assert found["global"]["repo1-cipher-pass"] == INPUTS["backup_passphrase"]
+    assert found["global"]["repo1-retention-full"] == "4"
+    assert found["main"] == {"pg1-path": "/var/lib/postgresql/17/main"}
+
+
+@pytest.mark.parametrize(("release", "version"), [("bookworm", 15), ("trixie", 17)])
+def test_what_is_backed_up_is_the_cluster_of_the_distributions_own_version(release: str, version: int) -> None:
+    found = settings(ansible_facts={"distribution_release": release})
+    assert found["main"]["pg1-path"] == f"/var/lib/postgresql/{version}/main"
+
+
+def test_a_repository_in_a_directory_is_of_no_other_type() -> None:
+    found = settings()["global"]
+    assert found["repo1-path"] == "/var/backups/initech/database"
+    assert not [name for name in found if name.startswith(("repo1-type", "repo1-s3", "repo1-sftp"))]
+
+
+def test_a_repository_on_another_host_is_reached_by_sftp_and_its_key_is_checked() -> None:
+    found = settings(**SFTP)["global"]
+    assert found["repo1-type"] == "sftp"
+    assert found["repo1-sftp-host"] == "vault.example.com"
+    assert found["repo1-sftp-host-key-check-type"] == "strict"
+    assert found["repo1-path"] == "/backups/database"
+    assert "KEY" not in found.values()
+
+
+def test_a_repository_in_a_bucket_has_its_keys() -> None:
+    found = settings(**S3)["global"]
+    assert found["repo1-type"] == "s3"
+    assert found["repo1-s3-key-secret"] == "it's $ecret"
+    assert found["repo1-path"] == "/shop/database"
+
+
+def test_options_of_the_inventory_are_added() -> None:
+    assert settings(backup_settings={"process-max": 4})["global"]["process-max"] == "4"
+
+
+@pytest.mark.parametrize(
+    ("inputs", "names"),
+    [
+        ({}, []),
+        ({"backup_passphrase": ""}, ["backup_passphrase"]),
+        (SFTP, []),
+        (S3, []),
+        (
+            {"backup_repository": "s3", "backup_s3_key": "key"},
+            ["backup_s3_bucket", "backup_s3_endpoint", "backup_s3_key_secret"],
+        ),
+        ({**SFTP, "backup_sftp_known_hosts": ""}, ["backup_sftp_known_hosts"]),
+    ],
+)
+def test_what_a_repository_lacks_is_named(inputs: dict[str, Any], names: list[str]) -> None:
+    assert lacking(**inputs) == names
+
+
+@pytest.mark.parametrize(
+    ("inputs", "repository"),
+    [
+        ({}, "/var/backups/initech/media/shop"),
+        (SFTP, "sftp://backup@vault.example.com:22//backups/media/shop"),
+        (S3, "s3:https://s3.example.com/bucket/shop/media/shop"),
+    ],
+)
+def test_restic_finds_the_repository_of_the_app_and_the_secrets_of_the_inventory(
+    inputs: dict[str, Any], repository: str, tmp_path: Path
+) -> None:
+    script = tmp_path / "restic"
+    script.write_text(backup("restic.sh.j2", **inputs))
+    tool = tmp_path / "bin" / "restic"
+    tool.parent.mkdir()
+    tool.write_text(
+        '#!/bin/sh\nprintf "%s\\n" "$RESTIC_REPOSITORY" "$RESTIC_PASSWORD_FILE" "$AWS_SECRET_ACCESS_KEY" "$@"\n'
+    )
+    tool.chmod(0o755)
+    environment = {"PATH": f"{tool.parent}:/usr/bin:/bin"}
+    result = subprocess.run(["sh", script, "a b"], env=environment, capture_output=True, text=True, check=True)
+    found, passphrase, secret, *arguments = result.stdout.splitlines()
+    assert (found, passphrase) == (repository, "/etc/shop/backup/passphrase")
+    assert secret == ("it's $ecret" if inputs == S3 else "")
+    assert arguments[-1] == "a b"
+    assert INPUTS["backup_passphrase"] not in script.read_text()
+    if inputs == SFTP:
+        option, command, _ = arguments
+        assert option == "-o"
+        assert command.startswith("sftp.command=ssh -p 22 -i /etc/shop/backup/ssh_key")
+        assert shlex.split(command)[-3:] == ["backup@vault.example.com", "-s", "sftp"]
+
+
+@pytest.mark.parametrize("repository", [{}, S3])
+@pytest.mark.parametrize("unit", [name for name in UNITS if name != "failed.service.j2"])
+def test_a_backup_runs_in_a_sandbox_and_reaches_the_network_only_where_its_repository_is_there(
+    unit: str, repository: dict[str, Any]
+) -> None:
+    lines = backup(unit, **repository).splitlines()
+    assert "ProtectSystem=strict" in lines
+    assert "NoNewPrivileges=true" in lines
+    assert ("RestrictAddressFamilies=AF_UNIX" in lines) == (not repository)
+    assert any(line.startswith("ReadWritePaths=/var/backups/initech/") for line in lines) == (not repository)
+    assert ("User=postgres" in lines) == (unit != "media.service.j2")
+    assert INPUTS["backup_passphrase"] not in "\n".join(lines)
+
+
+@pytest.mark.parametrize("unit", [name for name in UNITS if name != "failed.service.j2"])
+def test_a_failure_calls_somebody_only_if_there_is_somebody_to_call(unit: str) -> None:
+    assert "OnFailure" not in backup(unit)
+    assert "OnFailure=initech-backup-failed@%n.service\n" in backup(unit, backup_failure_command="/bin/true")
+
+
+def test_uploads_are_backed_up_whenever_the_database_is() -> None:
+    media = [line for line in backup("media.timer.j2").splitlines() if line.startswith("OnCalendar=")]
+    others = [line for name in ("full.timer.j2", "diff.timer.j2") for line in backup(name).splitlines()]
+    assert media == [line for line in others if line.startswith("OnCalendar=")]
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not on this machine")
+@pytest.mark.parametrize("template", [*UNITS, *TIMERS])
+def test_systemd_understands_a_unit(template: str, tmp_path: Path) -> None:
+    kind = template.removesuffix(".j2").rpartition(".")[2]
+    file = tmp_path / f"unit.{kind}"
+    text = backup(template, backup_failure_command="/bin/true")
+    # What the host has, this machine may lack.
+    for program in ("/usr/bin/pgbackrest", "/etc/shop/backup/restic"):
+        text = text.replace(program, "/bin/true")
+    file.write_text(text)
+    if kind == "timer":
+        (tmp_path / "unit.service").write_text("[Service]\nExecStart=/bin/true\n")
+    result = subprocess.run(["systemd-analyze", "verify", file], capture_output=True, text=True, check=False)
+    noise = [line for line in result.stderr.splitlines() if str(tmp_path) in line or "unit." in line]
+    assert noise == []
