@@ -49,7 +49,8 @@ def read_info(text: str, stanza: str) -> list[Backup]:
         status = entry["status"]
         # 2: the stanza has no backup yet.
         if entry["name"] == stanza and status["code"] not in (0, 2):
-            raise Problem(f"The repository of {stanza} cannot be used: {status['message']}.")
+            messages = [each["status"]["message"] for each in entry.get("repo", ())] or [status["message"]]
+            raise Problem(f"The repository of {stanza} cannot be used: {'; '.join(messages)}")
         if entry["name"] == stanza:
             found += [
                 Backup(

@@ -67,10 +67,14 @@ seconds:
 def start(unit: str) -> str:
     """Run a unit to its end and return what is wrong, or nothing."""
     since = f"@{time.time():.3f}"
-    if run(["systemctl", "start", unit], timeout=clusters.DAY).returncode == 0:
+    started = run(["systemctl", "start", unit], timeout=clusters.DAY)
+    if started.returncode == 0:
         return ""
     journal = ["journalctl", "--no-pager", "--output=cat", f"--unit={unit}", f"--since={since}", "--lines=15"]
-    return f"{unit} failed, and stands in systemctl --failed:\n{run(journal).stdout.strip()}{clusters.full()}"
+    words = run(journal).stdout.strip()
+    if not words:
+        return f"{unit} cannot be started: {started.stderr.strip()}\nProvision again."
+    return f"{unit} failed, and stands in systemctl --failed:\n{words}{clusters.full()}"
 
 
 def take(app: str, kind: str, media: bool) -> dict[str, object]:

@@ -30,11 +30,13 @@ EXAMPLES = """
 """
 RETURN = ""
 
-FAILED = """\
-pgBackRest cannot make the stanza {name} (exit code {code}):
-{output}
-Where it says that the backups are of another server, this one is new and the repository is not: to have the old data,
-ansible-playbook restore.yml with restore_over_live; to begin anew, another backup_directory."""
+OF_ANOTHER = "do not match the database"
+"""What pgBackRest says where the backups are those of another server."""
+
+HINT = (
+    "\nThis server is new, and the repository has the backups of the former one. To have the old data: "
+    "ansible-playbook restore.yml with the same -l, which says how. To begin anew: another backup_directory."
+)
 
 
 def main() -> None:
@@ -47,7 +49,8 @@ def main() -> None:
     result = run(command, user="postgres", cwd=Path("/"))
     output = result.stdout + result.stderr
     if result.returncode != 0:
-        module.fail_json(msg=FAILED.format(name=name, code=result.returncode, output=tail(output)))
+        failure = f"pgBackRest cannot make the stanza {name} (exit code {result.returncode}):\n{tail(output, 5)}"
+        module.fail_json(msg=failure + (HINT if OF_ANOTHER in output else ""))
     module.exit_json(changed="already exists" not in output)
 
 
