@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 RELEASE_ID = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}")
 
@@ -139,3 +142,12 @@ class App:
         """Return the releases that are complete, oldest first."""
         found = (self.release(path.parent.name) for path in self.releases.glob("*/manifest.json"))
         return sorted((release for release in found if RELEASE_ID.fullmatch(release.id)), key=lambda each: each.id)
+
+
+def write_manifest(release: Release, manifest: dict[str, Any]) -> None:
+    """Write the manifest, whole or not at all, after everything else has reached the disk."""
+    draft = release.manifest.with_suffix(".draft")
+    os.sync()
+    draft.write_text(json.dumps(manifest, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    draft.chmod(0o644)
+    draft.replace(release.manifest)

@@ -32,6 +32,8 @@ DATABASE = "vault_database_password"
 KEY_PATH = "release_env.SECRET_KEY"
 CREDENTIAL_PATH = "database_password"
 USER_PATH = "database_user"
+BACKUP = "vault_backup_passphrase"
+BACKUP_PATH = "backup_passphrase"
 
 NOBODY_KNOWS = "nobody-knows-"
 """How a password begins that inventories/vault-password-client made up, since it took it for one that nobody needs."""
@@ -287,7 +289,7 @@ class Plan:
         rotating: names of passwords that have one, which the database and the hosts have still to learn.
         removed: lists of former values.
         lacking: names that nobody can make up, with where they are used.
-        needs_provision: a password is among them, which the database has to learn.
+        needs_provision: one is among them that the host has to learn before a deploy.
     """
 
     text: str
@@ -316,8 +318,8 @@ def plan(
 ) -> Plan:
     """Return what is to be done, which is nothing where nothing is lacking.
 
-    Made up is what this collection alone gives out: Django's key, and the password of a database that it makes. What
-    is left of an earlier rotation is removed, unless something is rotated now.
+    Made up is what this collection alone gives out: Django's key, the password of a database that it makes, and what
+    its backups are encrypted with. What is left of an earlier rotation is removed, unless something is rotated now.
 
     Args:
         hosts: all of the environment, by name.
@@ -354,10 +356,11 @@ def _plan(
     values, all_hosts = read(text), hosts.values()
     keys = {KEY}.union(*(host.used_in(KEY_PATH) for host in all_hosts))
     passwords = {DATABASE}.union(*(host.used_in(CREDENTIAL_PATH) for host in all_hosts))
+    passphrases = {BACKUP}.union(*(host.used_in(BACKUP_PATH) for host in all_hosts))
     lacking: dict[str, str] = {}
     for host in all_hosts:
         lacking = {**host.lacking(), **lacking}
-    made = sorted(name for name in lacking if name in keys | passwords and is_blank(values.get(name)))
+    made = sorted(name for name in lacking if name in keys | passwords | passphrases and is_blank(values.get(name)))
     named = [name for name in rotation(list(all_hosts), keys, passwords, rotate, file) if name not in made]
     rotated = [name for name in named if name in keys]
     rotating = sorted(name for name in passwords if name in named or f"{name}{NEXT}" in values)
@@ -381,7 +384,7 @@ def _plan(
     for name in removed:
         text = without_value(text, name)
     rest = {name: path for name, path in sorted(lacking.items()) if name not in made}
-    needs_provision = not passwords.isdisjoint(made)
+    needs_provision = not (passwords | passphrases).isdisjoint(made)
     return Plan(text, made, rotated, begun, rotating, removed, rest, needs_provision)
 
 
@@ -475,6 +478,8 @@ def _rotation_problem(hosts: Sequence[Variables], ours: set[str], wanted: str, n
         return f"rotate names nothing. {choice}"
     if names and names <= ours:
         return None
+    if names and all(is_passphrase(hosts, name) for name in names):
+        return f"{wanted}: what was encrypted with it could not be read any more, so it stays as it is"
     if names:
         return (
             f"{wanted}: it is neither a key of Django's nor a database's password: whoever gave it out has to change it"
@@ -482,6 +487,11 @@ def _rotation_problem(hosts: Sequence[Variables], ours: set[str], wanted: str, n
     if any(host.has_key(wanted) for host in hosts):
         return f"{wanted}: release_env does not take it from the vault"
     return f"{wanted}: release_env does not have it. {choice}"
+
+
+def is_passphrase(hosts: Sequence[Variables], name: str) -> bool:
+    """Tell whether backups are encrypted with what has this name in the vault."""
+    return name == BACKUP or any(name in host.used_in(BACKUP_PATH) for host in hosts)
 
 
 def password_problems(hosts: Mapping[str, Variables], played: Collection[str], name: str, file: str) -> list[str]:

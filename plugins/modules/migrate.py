@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.initech.django.plugins.module_utils.layout import App
+from ansible_collections.initech.django.plugins.module_utils.layout import App, write_manifest
 from ansible_collections.initech.django.plugins.module_utils.manage import manage
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 
@@ -28,6 +28,11 @@ options:
     description: The project reads the environment and knows nothing of C(.env).
     type: bool
     default: false
+  backup:
+    description:
+      - The backup that was taken before, for the release's manifest. Its C(label), and the C(command) that would
+        restore the database to the state before.
+    type: dict
 attributes:
   check_mode:
     support: full
@@ -58,18 +63,24 @@ def main() -> None:
             "app_name": {"type": "str", "required": True},
             "release": {"type": "str", "required": True},
             "env_as_environment": {"type": "bool", "default": False},
+            "backup": {"type": "dict"},
         },
         supports_check_mode=True,
     )
     release = App(module.params["app_name"]).release(module.params["release"])
-    as_environment = module.params["env_as_environment"]
+    as_environment, backup = module.params["env_as_environment"], module.params["backup"]
     try:
         plan: list[str] = []
-        if json.loads(release.manifest.read_text(encoding="utf-8"))["has_database"]:
+        manifest = json.loads(release.manifest.read_text(encoding="utf-8"))
+        if manifest["has_database"]:
             output = manage(release, ["migrate", "--plan"], "migrate --plan failed", as_environment)
             plan = [] if NOTHING in output else output.strip().splitlines()
         if plan and not module.check_mode:
             failure = "migrate failed, and the live release goes on. What was applied before the failure stays applied"
+            if backup:
+                # Before: who has to restore needs it most where this fails.
+                write_manifest(release, {**manifest, "backup": backup})
+                failure += f". To restore backup {backup['label']} of before, type: {backup['command']}"
             manage(release, ["migrate", "--noinput"], failure, as_environment)
         module.exit_json(changed=bool(plan), plan=plan)
     except Problem as problem:

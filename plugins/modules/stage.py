@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import grp
-import json
 import os
 import shutil
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.initech.django.plugins.module_utils import manage
 from ansible_collections.initech.django.plugins.module_utils.commands import run
-from ansible_collections.initech.django.plugins.module_utils.layout import App, Release
+from ansible_collections.initech.django.plugins.module_utils.layout import App, Release, write_manifest
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 
 DOCUMENTATION = """
@@ -97,15 +96,6 @@ def write_dotenv(release: Release, text: str) -> None:
         file.write(text)
         os.fchown(descriptor, 0, grp.getgrnam(release.app).gr_gid)
         os.fchmod(descriptor, 0o640)
-
-
-def write_manifest(release: Release, manifest: dict[str, Any]) -> None:
-    """Write the manifest, whole or not at all, after everything else has reached the disk."""
-    draft = release.manifest.with_suffix(".draft")
-    os.sync()
-    draft.write_text(json.dumps(manifest, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-    draft.chmod(0o644)
-    draft.replace(release.manifest)
 
 
 def stage(options: dict[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from demo import Demo, Result
@@ -252,6 +253,28 @@ def test_a_full_repository_loses_no_row_and_is_seen_and_the_next_run_recovers(ba
     host("systemctl start initech-backup-check")
     assert backups.failed() == ""
     assert "those of the live database" in backups.good("restore-drill").text
+
+
+def test_before_a_migration_a_backup_is_taken_and_named_in_the_manifest_with_what_would_restore_it(
+    backups: Backups,
+) -> None:
+    def manifest() -> dict[str, Any]:
+        return dict(json.loads(backups.demo.host("cat /srv/slow-sql/current/manifest.json")))
+
+    def newest() -> str:
+        info = "cd / && runuser -u postgres -- pgbackrest --stanza=main --output=json info"
+        return str(json.loads(backups.demo.host(info))[0]["backup"][-1]["label"])
+
+    backups.demo.host("slow-sql-manage migrate pages 0001")
+    before = newest()
+    # What provisioning changes, the next deploy makes a release of.
+    backups.good("provision", "-e", "gunicorn_timeout=61")
+    backups.good("deploy")
+    assert manifest()["backup"]["label"] == newest() > before
+    assert "ansible-playbook restore.yml with the same -l and -e restore_time=" in manifest()["backup"]["command"]
+    backups.good("provision")
+    backups.good("deploy")
+    assert "backup" not in manifest()
 
 
 def test_the_passphrase_was_in_no_output_and_no_journal_and_only_two_files_have_it(backups: Backups) -> None:

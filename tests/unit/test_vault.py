@@ -422,6 +422,17 @@ def test_at_its_end_the_password_has_that_value_and_nothing_else_is_left() -> No
     assert ended(done, "vault_database_password", FILE) == done
 
 
+def test_what_backups_are_encrypted_with_is_made_once_and_never_rotated() -> None:
+    inventory = {**INVENTORY, "backup_passphrase": "{{ vault_backup_passphrase }}"}
+    made = changed(TEXT, inventory=inventory)
+    assert difference(TEXT, made.text) == ("", 'vault_backup_passphrase: "new-32"\n')
+    assert made.needs_provision
+    assert not changed(made.text, inventory=inventory).changes
+    for wanted in ("vault_backup_passphrase", "backup_passphrase"):
+        message = refusal(made.text, [wanted], inventory)
+        assert f"  {wanted}: what was encrypted with it could not be read any more, so it stays as it is" in message
+
+
 def test_a_key_and_a_password_are_rotated_by_one_command() -> None:
     result = changed(TEXT, ["SECRET_KEY", "DATABASE_URL"])
     assert (result.rotated, result.rotating) == (["vault_secret_key"], ["vault_database_password"])
