@@ -132,14 +132,15 @@ def test_restic_finds_the_repository_of_the_app_and_the_secrets_of_the_inventory
     tool = tmp_path / "bin" / "restic"
     tool.parent.mkdir()
     tool.write_text(
-        '#!/bin/sh\nprintf "%s\\n" "$RESTIC_REPOSITORY" "$RESTIC_PASSWORD_FILE" "$AWS_SECRET_ACCESS_KEY" "$@"\n'
+        '#!/bin/sh\nprintf "%s\\n" "$RESTIC_REPOSITORY" "$RESTIC_PASSWORD_FILE" "$AWS_SHARED_CREDENTIALS_FILE" "$@"\n'
     )
     tool.chmod(0o755)
     environment = {"PATH": f"{tool.parent}:/usr/bin:/bin"}
     result = subprocess.run(["sh", script, "a b"], env=environment, capture_output=True, text=True, check=True)
-    found, passphrase, secret, *arguments = result.stdout.splitlines()
+    found, passphrase, credentials, *arguments = result.stdout.splitlines()
     assert (found, passphrase) == (repository, "/etc/shop/backup/passphrase")
-    assert secret == ("it's $ecret" if inputs == S3 else "")
+    assert credentials == ("/etc/shop/backup/aws" if inputs == S3 else "")
+    assert S3["backup_s3_key_secret"] not in script.read_text()
     assert arguments[-1] == "a b"
     assert INPUTS["backup_passphrase"] not in script.read_text()
     if inputs == SFTP:
@@ -147,6 +148,14 @@ def test_restic_finds_the_repository_of_the_app_and_the_secrets_of_the_inventory
         assert option == "-o"
         assert command.startswith("sftp.command=ssh -p 22 -i /etc/shop/backup/ssh_key")
         assert shlex.split(command)[-3:] == ["backup@vault.example.com", "-s", "sftp"]
+
+
+def test_the_key_of_a_bucket_is_in_a_file_that_restic_reads() -> None:
+    known = variables("backup", **INPUTS, **S3)
+    files = {file["name"]: file["content"] for file in evaluate(known["__backup_media_files"], known)}
+    read = configparser.RawConfigParser()
+    read.read_string(files["aws"])
+    assert dict(read["default"]) == {"aws_access_key_id": "key", "aws_secret_access_key": "it's $ecret"}
 
 
 @pytest.mark.parametrize("repository", [{}, S3])
