@@ -98,6 +98,22 @@ def render(values: Mapping[str, Any], systemd: bool = False) -> str:
     return "".join(lines)
 
 
+def cut_keys(values: Mapping[str, Any], systemd: bool = False) -> list[str]:
+    """Return the keys whose values django-environ 0.11 would cut at a `#`, in the order of the file.
+
+    What is written as systemd reads it stands in double quotes, and they do not protect it there.
+
+    Args:
+        values: see `render`.
+        systemd: see `quote`.
+
+    Raises:
+        Problem: see `render`.
+    """
+    pairs = (line.partition("=") for line in render(values, systemd).splitlines())
+    return [key for key, _, value in pairs if "#" in value and value[:1] != "'"]
+
+
 def parse(text: str) -> dict[str, str]:
     """Read back what `render` wrote, in either way of quoting."""
     values = {}

@@ -23,6 +23,8 @@ from packaging.version import Version
 FREEZE_AGAIN = f"add it to {TO_FREEZE} and type: {LOCK}"
 COOPERATIVE_PSYCOPG = Version("3.1.14")
 """The first psycopg 3 that waits without blocking under gevent."""
+CUTTING_ENVIRON = (0, 11)
+"""The minor line of django-environ that takes # for the begin of a comment even in double quotes."""
 
 
 def gevent_problems(pins: Sequence[Pin], path: str, database: str) -> list[str]:
@@ -81,6 +83,26 @@ def _mysql_problems(pinned: Mapping[str, Pin], path: str) -> list[str]:
             )
         ]
     return [f"{path} lacks PyMySQL: it is the driver for MySQL that works under gevent; {FREEZE_AGAIN}"]
+
+
+def cut_problems(pins: Sequence[Pin], keys: Sequence[str]) -> list[str]:
+    """Return which lines pin a django-environ that would read a part of some values only.
+
+    Args:
+        pins: from `read_requirements`.
+        keys: from `dotenv.cut_keys`.
+    """
+    if not keys:
+        return []
+    return [
+        (
+            f"{pin.place}: {pin.name} {pin.version} cuts the values of {', '.join(keys)} at the first #, where .env is "
+            f"written as systemd reads it. In {TO_FREEZE} write {pin.name}>=0.12, and type: {LOCK}; or set "
+            "app_env_as_environment: false, since django-environ reads .env itself"
+        )
+        for pin in pins
+        if pin.name == "django-environ" and pin.version and pin.version.release[:2] == CUTTING_ENVIRON
+    ]
 
 
 def frozen_problems(requirements: Requirements, to_freeze: PurePosixPath, text: str) -> list[str]:

@@ -69,6 +69,11 @@ options:
     type: list
     elements: str
     default: []
+  cut_keys:
+    description: Those of them whose values django-environ 0.11 would cut, from P(initech.django.cut_keys#filter).
+    type: list
+    elements: str
+    default: []
   database:
     description: The scheme of DATABASE_URL, to see that its driver is there. Never the URL, which is a secret.
     type: str
@@ -177,6 +182,7 @@ def judge(
     found += guards.developer_problems(read.pins, parameters["developer_packages"], environment)
     if not read.problems:
         found += guards.gevent_problems(read.pins, str(path), parameters["database"])
+        found += guards.cut_problems(read.pins, parameters["cut_keys"])
     if found:
         raise Problem(f"{tree.name} cannot be deployed:\n" + "\n".join(f"  {problem}" for problem in found))
     return read, packages
@@ -239,6 +245,7 @@ def main() -> None:
             "version": {"type": "str", "required": True},
             "cache": {"type": "path", "default": "~/.cache/initech-django"},
             "env_keys": {"type": "list", "elements": "str", "default": [], "no_log": False},
+            "cut_keys": {"type": "list", "elements": "str", "default": [], "no_log": False},
             "developer_packages": {"type": "list", "elements": "str", "default": []},
             "wheels": {"type": "path"},
             **{option: {"type": "str", "default": ""} for option in options},

@@ -9,7 +9,7 @@ from typing import Any
 
 import environ
 import pytest
-from ansible_collections.initech.django.plugins.module_utils.dotenv import FIRST, KEY, parse, render
+from ansible_collections.initech.django.plugins.module_utils.dotenv import FIRST, KEY, cut_keys, parse, render
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 from hypothesis import given
 from hypothesis import strategies as st
@@ -72,6 +72,21 @@ def test_a_value_that_django_environ_would_look_up_elsewhere_is_refused(key: str
     message = refusal({key: f"${MARKER}{rest}"}, systemd)
     assert f"  {key}: its value " in message
     assert MARKER not in message
+
+
+@given(values=st.dictionaries(keys, writable))
+def test_the_keys_are_told_whose_values_are_cut_where_every_number_sign_begins_a_comment(
+    values: dict[str, str],
+) -> None:
+    env = read(render(values, systemd=True), parse_comments=True)
+    cut = cut_keys(values, systemd=True)
+    assert sorted(cut) == sorted(key for key in values if env.str(key) != values[key])
+    assert cut_keys(values) == []
+
+
+def test_the_keys_that_are_cut_are_told_in_the_order_of_the_file_and_without_their_values() -> None:
+    values = {"B": ["x", f"{MARKER}#1"], "SECRET_KEY": f"{MARKER}#2", "PLAIN": MARKER, "A": "#"}
+    assert cut_keys(values, systemd=True) == ["SECRET_KEY", "A", "B"]
 
 
 def test_the_keys_of_every_project_come_first_and_the_others_sorted() -> None:

@@ -10,13 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from ansible.errors import AnsibleFilterError
+from ansible_collections.initech.django.plugins.filter.cut_keys import FilterModule as CutKeys
 from ansible_collections.initech.django.plugins.filter.database_url import FilterModule as DatabaseUrl
 from ansible_collections.initech.django.plugins.filter.dotenv import FilterModule as Dotenv
 
-COLLECTIONS = Path(__file__).resolve().parents[2] / ".collections"
+ROOT = Path(__file__).resolve().parents[2]
+COLLECTIONS = ROOT / ".collections"
+RELEASE = ROOT / "roles" / "release"
 
 dotenv = Dotenv().filters()["dotenv"]
+cut_keys = CutKeys().filters()["cut_keys"]
 database_url = DatabaseUrl().filters()["database_url"]
 
 
@@ -79,6 +84,36 @@ def test_a_mapping_becomes_an_env_file_in_either_way_of_quoting() -> None:
 def test_what_is_no_mapping_is_refused_by_its_type(values: Any, name: str) -> None:
     with pytest.raises(AnsibleFilterError, match=rf"^initech\.django\.dotenv takes a mapping, not a {name}$"):
         dotenv(values)
+
+
+def test_the_keys_whose_values_hold_a_number_sign_for_systemd_are_told_without_their_values() -> None:
+    values = {"SECRET_KEY": "S3cr3t#1", "DEBUG": False, "TOKENS": ["S3cr3t", "#"], "PLAIN": "S3cr3t"}
+    assert cut_keys(values, systemd=True) == ["SECRET_KEY", "TOKENS"]
+    assert cut_keys(values) == []
+
+
+def test_the_project_is_packed_with_the_names_of_keys_and_none_of_their_values(tmp_path: Path) -> None:
+    (task,) = yaml.safe_load((RELEASE / "tasks" / "pack.yml").read_text(encoding="utf-8"))
+    arguments = task["initech.django.pack"]
+    role = yaml.safe_load((RELEASE / "vars" / "main.yml").read_text(encoding="utf-8"))
+    url = "postgres://shop:S3cr3t@127.0.0.1:5432/shop"
+    inputs = {"release_env": {"SECRET_KEY": "S3cr3t#", "DATABASE_URL": url}, "release_env_as_environment": "true"}
+    text = "\n".join(arguments[name] for name in ("cut_keys", "env_keys", "database"))
+    answer = template(tmp_path, text, **role, **inputs)
+    assert answer["msg"] == "['SECRET_KEY']\n['SECRET_KEY', 'DATABASE_URL']\npostgres"
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (["S3cr3t"], r"^initech\.django\.cut_keys takes a mapping, not a list$"),
+        ({"A": "S3cr3t\n"}, "A: its value holds a line break"),
+    ],
+)
+def test_keys_whose_values_no_env_file_holds_are_refused_without_showing_them(values: Any, message: str) -> None:
+    with pytest.raises(AnsibleFilterError, match=message) as error:
+        cut_keys(values, systemd=True)
+    assert "S3cr3t" not in str(error.value)
 
 
 def test_a_value_that_cannot_be_written_is_refused_without_showing_it() -> None:

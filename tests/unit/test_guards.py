@@ -29,6 +29,7 @@ def judged(files: Mapping[str, str | bytes], **options: Any) -> list[str]:
     parameters = {
         **dict.fromkeys(("requirements_file", "environment", "database"), ""),
         "developer_packages": [],
+        "cut_keys": [],
         **options,
     }
     path = find_requirements(tree, PurePosixPath(), parameters["requirements_file"], parameters["environment"])
@@ -668,3 +669,33 @@ def test_whatever_the_files_hold_the_answer_is_a_list_of_lines(text: str, other:
     files = {"requirements.txt": text, "b.txt": other, "prod.txt": other, "requirements_to_freeze.txt": to_freeze}
     for line in judged(files, environment="prod", developer_packages=["a*"], database="mysql"):
         assert line
+
+
+CUT = (
+    "{line}: django-environ {version} cuts the values of SECRET_KEY, API_TOKEN at the first #, where .env is written "
+    f"as systemd reads it. In requirements_to_freeze.txt write django-environ>=0.12, and type: {LOCK}; or set "
+    "app_env_as_environment: false, since django-environ reads .env itself"
+)
+
+
+@pytest.mark.parametrize("version", ["0.11", "0.11.0", "0.11.2", "0.11.3.post1"])
+def test_a_django_environ_that_would_cut_values_is_refused_with_their_keys(version: str) -> None:
+    files = {"requirements.txt": f"{WEB}Django_Environ=={version}\n"}
+    line = CUT.format(line="requirements.txt, line 3", version=version)
+    assert judged(files, cut_keys=["SECRET_KEY", "API_TOKEN"]) == [line]
+    assert judged(files) == []
+
+
+@pytest.mark.parametrize("version", ["0.10.0", "0.12.0", "0.13.0", "1.11.0", "0.110"])
+def test_a_django_environ_that_cuts_only_where_it_is_told_to_may_read_any_value(version: str) -> None:
+    assert judged({"requirements.txt": f"{WEB}django-environ=={version}\n"}, cut_keys=["SECRET_KEY"]) == []
+
+
+def test_values_that_nobody_reads_with_django_environ_may_hold_anything() -> None:
+    assert judged({"requirements.txt": WEB}, cut_keys=["SECRET_KEY"]) == []
+
+
+def test_the_file_is_named_that_pins_the_django_environ_that_would_cut_values() -> None:
+    files = {"requirements.txt": f"-r base.txt\n{WEB}", "base.txt": "django-environ==0.11.2\n"}
+    (line,) = judged(files, cut_keys=["SECRET_KEY"])
+    assert line.startswith("base.txt, line 1: django-environ 0.11.2 cuts the values of SECRET_KEY at the first #, ")

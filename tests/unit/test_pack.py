@@ -29,7 +29,8 @@ PROJECT = {
     "shop/wsgi.py": "",
 }
 OPTIONS = ("subdirectory", "project_directory", "requirements_file", "environment", "wsgi", "database")
-DEFAULTS: dict[str, Any] = {**dict.fromkeys(OPTIONS, ""), "developer_packages": [], "env_keys": [], "wheels": None}
+LISTS = ("developer_packages", "env_keys", "cut_keys")
+DEFAULTS: dict[str, Any] = {**dict.fromkeys(OPTIONS, ""), **{name: [] for name in LISTS}, "wheels": None}
 
 
 def without(*paths: str, **changes: str) -> dict[str, str]:
@@ -274,6 +275,16 @@ def test_a_project_with_a_driver_that_does_not_block_is_packed(
 ) -> None:
     commit(repository, without(requirements="\n".join([*PINS, *driver])))
     assert packed(database=database)["requirements"] == ["requirements.txt"]
+
+
+def test_a_value_that_the_pinned_django_environ_would_cut_is_refused_by_the_name_of_its_key(
+    refusal: Refusal, repository: Path, packed: Packed, commit: Commit
+) -> None:
+    pins = "\n".join([*PINS, "django-environ==0.11.2"])
+    message = refusal(without(requirements=pins), cut_keys=["SECRET_KEY"])
+    problem = "requirements.txt, line 5: django-environ 0.11.2 cuts the values of SECRET_KEY at the first #, "
+    assert message.startswith(f"{repository} at main cannot be deployed:\n  {problem}")
+    assert packed()["pins"] == [*PINS, "django-environ==0.11.2"]
 
 
 def test_a_refused_project_is_packed_once_it_is_mended(

@@ -1,0 +1,57 @@
+"""The filter `initech.django.cut_keys`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ansible.errors import AnsibleFilterError
+from ansible_collections.initech.django.plugins.module_utils import dotenv
+from ansible_collections.initech.django.plugins.module_utils.problem import Problem
+
+DOCUMENTATION = """
+name: cut_keys
+short_description: Tell which values of a .env django-environ 0.11 would cut
+description:
+  - Those that hold a C(#) which is not in single quotes. That version takes it for the begin of a comment.
+  - Only names, so that a project can be refused without its secrets being handed on.
+positional: _input
+options:
+  _input:
+    description: Keys and values, as P(initech.django.dotenv#filter) takes them.
+    type: dict
+    required: true
+  systemd:
+    description: The file is quoted so that systemd's C(EnvironmentFile=) reads the same values.
+    type: bool
+    default: false
+"""
+EXAMPLES = """
+- name: Say which values would be cut
+  ansible.builtin.debug:
+    msg: "{{ {'SECRET_KEY': vault_secret_key} | initech.django.cut_keys(systemd=true) }}"
+"""
+RETURN = """
+_value:
+  description: The keys, never their values.
+  type: list
+  elements: str
+"""
+
+
+def cut_keys(values: Any, systemd: bool = False) -> list[str]:
+    """Return the keys whose values would be cut."""
+    if not isinstance(values, Mapping):
+        raise AnsibleFilterError(f"initech.django.cut_keys takes a mapping, not a {dotenv.type_name(values)}")
+    try:
+        return dotenv.cut_keys(values, systemd)
+    except Problem as problem:
+        raise AnsibleFilterError(str(problem)) from None
+
+
+class FilterModule:
+    """Filters that Ansible finds here."""
+
+    def filters(self) -> dict[str, Callable[..., list[str]]]:
+        """Return the filters by name."""
+        return {"cut_keys": cut_keys}
