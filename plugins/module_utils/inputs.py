@@ -211,7 +211,9 @@ def clear_vaults(directory: Path, environment: str) -> list[str]:
         directory: of the inventory.
         environment: its environment.
     """
-    files = sorted(path for name in ("group_vars", "host_vars") for path in (directory / name).glob("**/vault.y*ml"))
+    # Not all below it: an inventory may be the file hosts.yml of a directory that holds much else.
+    places = ("", "group_vars/**/", "host_vars/**/")
+    files = sorted(path for place in places for path in directory.glob(f"{place}vault.y*ml"))
     return [
         (
             f"{path} is not encrypted. Type: ansible-vault encrypt --encrypt-vault-id {environment} {path}   "

@@ -235,7 +235,7 @@ def test_all_keys_that_env_template_asks_for_and_nobody_set_are_listed_at_once(d
         assert f".env.template asks for {key}, and release_env does not have it." in result.text
 
 
-@pytest.mark.parametrize("playbook", ["provision", "deploy", "rollback", "verify", "lock"])
+@pytest.mark.parametrize("playbook", ["provision", "deploy", "site", "rollback", "verify", "lock", "secrets"])
 def test_a_vault_that_is_not_encrypted_is_refused_by_every_playbook(demo: Demo, playbook: str) -> None:
     vault = demo.path / "inventories/demo/group_vars/demo/vault.yml"
     encrypted = vault.read_bytes()

@@ -223,6 +223,35 @@ def test_a_vault_that_anybody_can_read_is_told_with_what_to_type(tmp_path: Path)
     ]
 
 
+def clear(inventories: Path) -> list[str]:
+    """Return what is said of the vaults below a directory of inventories that anybody can read, each once."""
+    directories = [path for path in sorted(inventories.rglob("*")) if path.is_dir()]
+    found = {line.partition(" Type: ")[0]: line for path in directories for line in clear_vaults(path, path.name)}
+    return list(found.values())
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        "prod/vault.yml",
+        "prod/vault.yaml",
+        "prod/group_vars/prod/vault.yml",
+        "prod/group_vars/all/secrets/vault.yml",
+        "prod/host_vars/web-1/vault.yml",
+        "eu/prod/group_vars/prod/vault.yml",
+        "shared/vault.yml",
+    ],
+)
+def test_make_check_finds_a_clear_vault_wherever_it_lies_below_the_inventories(tmp_path: Path, file: str) -> None:
+    vault = tmp_path / file
+    vault.parent.mkdir(parents=True)
+    vault.write_text("vault_secret_key: S3cr3t\n")
+    (line,) = clear(tmp_path)
+    assert line.startswith(f"{vault} is not encrypted. Type: ansible-vault encrypt --encrypt-vault-id ")
+    assert "S3cr3t" not in line
+    vault.write_text("$ANSIBLE_VAULT;1.2;AES256;prod\n6162\n")
+    assert clear(tmp_path) == []
+
+
 def test_no_vault_in_this_repository_can_be_read_by_anybody() -> None:
-    inventories = Path(__file__).resolve().parents[2] / "inventories"
-    assert [line for path in inventories.iterdir() for line in clear_vaults(path, path.name)] == []
+    assert clear(Path(__file__).resolve().parents[2] / "inventories") == []

@@ -1,0 +1,55 @@
+"""Every playbook looks at the inventory before it does anything, and one types its name alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible_collections.initech.django.tests.templates.render import ROLES, ROOT
+
+NAMES = sorted(path.stem for path in (ROOT / "playbooks").glob("*.yml"))
+IMPORT = "initech.django."
+CHECK = "initech.django.check"
+WITHOUT_INVENTORY = {"new"}
+"""They make one."""
+
+
+def plays(path: Path) -> list[dict[str, Any]]:
+    """Return what a playbook holds."""
+    found: list[dict[str, Any]] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return found
+
+
+def first(name: str) -> dict[str, Any]:
+    """Return the first play of a playbook, or of that which it imports first."""
+    play = plays(ROOT / "playbooks" / f"{name}.yml")[0]
+    imported = play.get("import_playbook")
+    return first(imported.removeprefix(IMPORT)) if imported else play
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_playbook_is_typed_by_its_name_in_the_repository(name: str) -> None:
+    (play,) = plays(ROOT / f"{name}.yml")
+    assert play.keys() == {"name", "import_playbook"}
+    assert play["name"][0].isupper()
+    assert play["import_playbook"] == f"{IMPORT}{name}"
+
+
+def test_the_repository_has_no_other_playbook() -> None:
+    lists = [path for path in ROOT.glob("*.yml") if isinstance(plays(path), list)]
+    assert sorted(path.stem for path in lists) == NAMES
+
+
+@pytest.mark.parametrize("name", sorted(set(NAMES) - WITHOUT_INVENTORY))
+def test_a_playbook_first_refuses_several_environments_and_clear_vaults_on_the_controller(name: str) -> None:
+    play = first(name)
+    assert (play["hosts"], play["gather_facts"], play["any_errors_fatal"]) == ("all", False, True)
+    assert "become" not in play
+    roles = play.get("roles") or [{"role": task["ansible.builtin.import_role"]["name"]} for task in play["tasks"]]
+    assert roles == [{"role": CHECK}]
+    entry_points = [task["ansible.builtin.import_role"].get("tasks_from", "main") for task in play.get("tasks", ())]
+    for entry_point in entry_points or ["inputs"]:
+        (task,) = yaml.safe_load((ROLES / "check" / "tasks" / f"{entry_point}.yml").read_text(encoding="utf-8"))
+        assert "initech.django.inputs" in task
