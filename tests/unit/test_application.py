@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +15,7 @@ from ansible_collections.initech.django.plugins.module_utils.application import 
     gevent_problems,
     settings_problems,
 )
+from ansible_collections.initech.django.plugins.module_utils.manage import MARK
 
 GOOD: dict[str, Any] = {
     "settings": "shop.settings.prod",
@@ -122,7 +127,67 @@ def test_a_driver_that_would_block_is_told_with_what_to_change() -> None:
     ]
 
 
+def test_a_driver_that_nobody_here_knows_is_told_too() -> None:
+    assert judge_gevent(cooperative=False, driver="fast_mysql") == [
+        "fast_mysql would block its worker: set no other wait callback"
+    ]
+
+
 def test_ten_waits_that_take_ten_times_as_long_as_one_are_told_with_both_times() -> None:
     assert judge_gevent(one=0.2, all=2.0) == [
         "10 queries at once took 2.00 s, and one 0.20 s: the database driver psycopg2 blocks its worker"
+    ]
+
+
+# With Django, gunicorn and gevent
+
+
+PATCH = "from gevent import monkey\nmonkey.patch_all()\n"
+SETTINGS = """
+from environ import Env
+Env.read_env({env!r})
+SECRET_KEY = "x"
+"""
+WSGI = """
+import os
+os.environ["DJANGO_SETTINGS_MODULE"] = "settings"
+from django.core.wsgi import get_wsgi_application
+application = get_wsgi_application()
+"""
+
+
+def loaded(directory: Path, *, patch: str = PATCH, env: str = ".env", line: str = "") -> dict[str, Any]:
+    """Return what is true of a process that has loaded a small project."""
+    (directory / "gunicorn.conf.py").write_text(f'{patch}wsgi_app = "wsgi:application"\n')
+    (directory / ".env").write_text(f"TOKEN=S3cr3t\n{line}")
+    (directory / "settings.py").write_text(SETTINGS.format(env=str(directory / env)))
+    (directory / "wsgi.py").write_text(WSGI)
+    code = PROBE.format(
+        configuration=str(directory / "gunicorn.conf.py"), patched=PATCHED, keys=["TOKEN"], waits=10, mark=MARK
+    )
+    command = [sys.executable, "-c", code]
+    result = subprocess.run(command, cwd=directory, env={}, check=True, capture_output=True, text=True)
+    assert "S3cr3t" not in result.stdout
+    answer: dict[str, Any] = json.loads(result.stdout.rpartition(MARK)[2])
+    return answer
+
+
+def problems(answer: dict[str, Any]) -> list[str]:
+    """Return what is wrong with it."""
+    return [*settings_problems(answer, "settings", "settings", "prod", "wsgi"), *gevent_problems(answer, "wsgi")]
+
+
+def test_a_small_project_that_is_loaded_as_it_should_be_is_good(tmp_path: Path) -> None:
+    assert problems(loaded(tmp_path)) == []
+
+
+def test_a_project_that_is_not_patched_and_does_not_find_its_env_file_is_told_both(tmp_path: Path) -> None:
+    lacking, blocking = problems(loaded(tmp_path, patch="", env="elsewhere/.env"))
+    assert lacking.startswith("wsgi does not read the .env beside manage.py, which holds TOKEN, and django-environ ")
+    assert blocking.startswith("socket, ssl, select, threading would block: wsgi or what it imports took back")
+
+
+def test_a_line_of_env_that_django_environ_drops_is_counted(tmp_path: Path) -> None:
+    assert problems(loaded(tmp_path, line="NO ASSIGNMENT\n")) == [
+        "django-environ complained 1 times while wsgi was loaded: not every line is KEY=value"
     ]

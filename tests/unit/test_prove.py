@@ -1,0 +1,115 @@
+"""What Django says of a staged release, and what its process says or does not, stops the deploy with its words."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.initech.django.plugins.module_utils import application, commands, manage
+from ansible_collections.initech.django.plugins.module_utils.layout import App, Release
+from ansible_collections.initech.django.plugins.module_utils.problem import Problem
+from ansible_collections.initech.django.plugins.modules import prove
+
+ID = "20261124T101500Z-1a2b3c4d"
+DEPLOY = """\
+System check identified some issues:
+
+ERRORS:
+shop.Order.customer: (fields.E300) Field defines a relation with model 'Customer', which is not installed.
+
+WARNINGS:
+?: (security.W004) You have not set a value for the SECURE_HSTS_SECONDS setting.
+shop.Order: (models.W042) Auto-created primary key used.
+"""
+
+
+class Answers:
+    """A release whose Python prints what a test says, and ends as it says."""
+
+    def __init__(self, release: Release) -> None:
+        """Make the release."""
+        self.release = release
+        self.python = release.virtualenv / "bin" / "python"
+        self.python.parent.mkdir(parents=True)
+        release.project.mkdir(parents=True)
+        (release.project / ".env").write_text("DEBUG=False\n")
+        self.users: set[object] = set()
+
+    def say(self, text: str, code: int = 0) -> Release:
+        """Let it print a text on standard error, where Django's own errors go, and end."""
+        said = self.python.with_name("said")
+        said.write_text(text)
+        self.python.write_text(f'#!/bin/sh\ncat "{said}" >&2\nexit {code}\n')
+        self.python.chmod(0o755)
+        return self.release
+
+
+@pytest.fixture
+def answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Answers:
+    """Return a release below a directory of its own, which runs as the user of the test."""
+    made = Answers(App(str(tmp_path / "app")).release(ID))
+
+    def as_us(function: Callable[..., Any]) -> Callable[..., Any]:
+        def run(*arguments: Any, user: str, **options: Any) -> subprocess.CompletedProcess[str] | str:
+            made.users.add(user)
+            result: subprocess.CompletedProcess[str] | str = function(*arguments, **options)
+            return result
+
+        return run
+
+    monkeypatch.setattr(prove, "run", as_us(commands.run))
+    for module in (application, manage):
+        monkeypatch.setattr(module, "run_or_fail", as_us(commands.run_or_fail))
+    return made
+
+
+def refused(function: Callable[[], object]) -> str:
+    """Return why something is refused."""
+    with pytest.raises(Problem) as problem:
+        function()
+    return str(problem.value)
+
+
+def test_an_error_of_djangos_deployment_check_is_shown(answers: Answers) -> None:
+    release = answers.say(DEPLOY, code=1)
+    message = refused(lambda: prove.check_deploy(release, as_environment=False))
+    assert message == f"manage.py check --deploy failed (exit code 1):\n{DEPLOY.strip()}"
+    assert answers.users == {release.app}
+
+
+def test_warnings_of_djangos_deployment_check_are_listed(answers: Answers) -> None:
+    assert prove.check_deploy(answers.say(DEPLOY), as_environment=False) == [
+        "?: (security.W004) You have not set a value for the SECURE_HSTS_SECONDS setting.",
+        "shop.Order: (models.W042) Auto-created primary key used.",
+    ]
+
+
+def test_an_application_that_gunicorn_cannot_load_is_shown_with_its_last_words(answers: Answers) -> None:
+    release = answers.say("ModuleNotFoundError: No module named 'shop.settings.prd'\n", code=1)
+    assert refused(lambda: application.load(release, env_as_environment=False)) == (
+        "gunicorn cannot load the WSGI application (exit code 1):\n"
+        "ModuleNotFoundError: No module named 'shop.settings.prd'"
+    )
+    assert answers.users == {release.app}
+
+
+def test_an_application_that_ends_its_process_is_refused(answers: Answers) -> None:
+    release = answers.say("")
+    assert refused(lambda: application.load(release, env_as_environment=False)).startswith(
+        "The WSGI application ended the process that loaded it, which printed:\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        (1, "The project's settings cannot be loaded (exit code 1):\nSet the SECRET_KEY environment variable"),
+        (0, "manage.py shell printed no settings, but:\n"),
+    ],
+)
+def test_settings_that_cannot_be_read_stop_the_deploy(answers: Answers, code: int, message: str) -> None:
+    release = answers.say("Set the SECRET_KEY environment variable\n", code)
+    assert refused(lambda: manage.probe(release)) == message
