@@ -616,7 +616,14 @@ def test_a_setting_of_mysql_is_quoted_so_that_it_means_what_was_written(name: st
 
 def test_mysql_accepts_the_connections_that_gevent_makes_and_stores_all_characters() -> None:
     lines = render("mysql", "initech.cnf.j2").splitlines()
-    assert lines[1:] == ["[mariadbd]", 'character_set_server = "utf8mb4"', "max_connections = 400"]
+    assert lines[1:] == [
+        "[mariadbd]",
+        'character_set_server = "utf8mb4"',
+        "max_connections = 400",
+        'thread_handling = "one-thread-per-connection"',
+    ]
+    pooled = render("mysql", "initech.cnf.j2", database_pool=True)
+    assert 'thread_handling = "pool-of-threads"' in pooled
     assert "max_connections = 7" in render("mysql", "initech.cnf.j2", mysql_settings={"max_connections": 7})
 
 
