@@ -104,3 +104,17 @@ def test_the_password_is_rotated_without_a_failed_request(maria: App, site: tupl
     )
     assert sorted(users.split()) == ["maria", "mariadb.sys"]
     assert maria.playbook("site").changed == 0
+
+
+def test_the_servers_own_pool_is_on_by_the_same_switch_if_it_accepts_what_may_be_opened(maria: App) -> None:
+    refused = maria.playbook("provision", "-e", '{"database_pool": true, "gunicorn_workers": 2}')
+    assert refused.code != 0
+    assert "Together 4020, and mysql_max_connections is 400." in refused.output
+    variables = '{"database_pool": true, "gunicorn_workers": 2, "mysql_max_connections": 4020}'
+    pooled = maria.playbook("provision", "-e", variables)
+    assert pooled.code == 0, pooled.output
+    found = maria.demo.host("mariadb --skip-column-names --execute 'SELECT @@thread_handling, @@max_connections'")
+    assert found.split() == ["pool-of-threads", "4020"]
+    started = time.monotonic()
+    assert len(maria.get("/ten-slow-requests/").split()) == 10
+    assert time.monotonic() - started < 5.5
