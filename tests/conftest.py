@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
+from ansible.plugins.loader import init_plugin_loader
 from hypothesis import settings
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / ".collections"))
+# As Ansible itself finds it, so that templates have its filters too.
+init_plugin_loader([str(Path(__file__).resolve().parents[1] / ".collections")])
 
 # How long an example takes says something about the machine, and nothing about the code.
 settings.register_profile("any machine", deadline=None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible_collections.initech.django.plugins.module_utils.connections import (
     Demand,
@@ -60,12 +61,17 @@ class Settings:
 
 def demand_of(host: str, settings: Settings) -> Demand:
     """Return what the app on a host may open."""
+    # From the command line it is text.
+    is_pooled = boolean(settings["database_pool"])
+    own = is_pooled and settings["database_engine"] == "postgresql"
+    # Where nobody sets that of the role, it follows the one that is said once for all.
+    connections = "pgbouncer_pool_size" if own else "gunicorn_database_connections"
     return Demand(
         host,
         settings.number("gunicorn_workers") or settings.cores,
         settings.number("gunicorn_worker_connections"),
-        settings.number("database_connections"),
-        bool(settings["database_pool"]),
+        settings.number(connections if connections in settings.raw else "database_connections"),
+        is_pooled,
     )
 
 

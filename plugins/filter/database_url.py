@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible_collections.initech.django.plugins.module_utils.database_url import database_url
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 
@@ -58,10 +59,11 @@ _value:
 """
 
 
-def filter_database_url(password: str, **parts: Any) -> str:
+def filter_database_url(password: str, pool: Any = False, **parts: Any) -> str:
     """Return the URL of a database."""
     try:
-        return database_url(password, **parts)
+        # From the command line it is text.
+        return database_url(password, pool=boolean(pool), **parts)
     except (Problem, TypeError) as problem:
         raise AnsibleFilterError(str(problem)) from None
 

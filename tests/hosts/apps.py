@@ -3,12 +3,37 @@
 from __future__ import annotations
 
 import json
+import secrets
 from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
 
 from ansible.parsing.vault import VaultLib, VaultSecret
 from demo import Demo, Result
+
+
+def example(demo: Demo, name: str, url: str, **others: Any) -> dict[str, Any]:
+    """Return what a user would set to deploy the example as an app of that name.
+
+    Args:
+        demo: whose checkout has the example.
+        name: of the app.
+        url: DATABASE_URL.
+        others: further variables.
+    """
+    return {
+        "release_repository": str(demo.path),
+        "release_subdirectory": "examples/slow_sql",
+        "release_health_path": "/healthz",
+        "release_env": {
+            "ENVIRONMENT": "demo",
+            "DEBUG": False,
+            "SECRET_KEY": secrets.token_urlsafe(32),
+            "DATABASE_URL": url,
+            "ALLOWED_HOSTS": [f"{name}.test"],
+        },
+        **others,
+    }
 
 
 class App:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from apps import App
+from apps import App, example
 from demo import Demo, Result
 from load import Load
 
@@ -19,23 +19,16 @@ def maria(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]
     """Return the example as a second app, with a password that has to be encoded everywhere."""
     # Where the site finds itself.
     demo.host("echo 127.0.0.1 maria.test >> /etc/hosts")
-    variables = {
-        "database_engine": "mysql",
+    variables = example(
+        demo,
+        "maria",
+        URL,
+        database_engine="mysql",
         # In a grant _ would stand for any letter.
-        "database_name": "ma_ria",
-        "database_password": "{{ vault_database_password }}",
-        "mysql_settings": {"init_connect": 'SET @quote = "\\\\ # "', "long_query_time": 0.5},
-        "release_repository": str(demo.path),
-        "release_subdirectory": "examples/slow_sql",
-        "release_health_path": "/healthz",
-        "release_env": {
-            "ENVIRONMENT": "demo",
-            "DEBUG": False,
-            "SECRET_KEY": secrets.token_urlsafe(32),
-            "DATABASE_URL": URL,
-            "ALLOWED_HOSTS": ["maria.test"],
-        },
-    }
+        database_name="ma_ria",
+        database_password="{{ vault_database_password }}",
+        mysql_settings={"init_connect": 'SET @quote = "\\\\ # "', "long_query_time": 0.5},
+    )
     vault = {"vault_database_password": f'it\'s \\ 100% "{secrets.token_urlsafe(16)}"@:/#'}
     app = App(demo, tmp_path_factory.mktemp("maria") / "hosts.yml", "maria", variables, vault)
     yield app

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from urllib.error import HTTPError
 
 import pytest
-from apps import App
+from apps import App, example
 from demo import Demo, Result
 
 AT_ONCE = 2000
@@ -54,23 +54,16 @@ async def ask_at_once(port: int) -> Counter[str]:
 
 def variables(demo: Demo, **others: object) -> dict[str, object]:
     """Return what a user would set for the example on a server that accepts 100 connections."""
-    return {
-        "database_password": secrets.token_urlsafe(16),
-        "postgresql_max_connections": 100,
-        "gunicorn_worker_connections": 1000,
-        "gunicorn_workers": 2,
-        "release_repository": str(demo.path),
-        "release_subdirectory": "examples/slow_sql",
-        "release_health_path": "/healthz",
-        "release_env": {
-            "ENVIRONMENT": "demo",
-            "DEBUG": False,
-            "SECRET_KEY": secrets.token_urlsafe(32),
-            "DATABASE_URL": URL,
-            "ALLOWED_HOSTS": ["pooled.test"],
-        },
+    return example(
+        demo,
+        "pooled",
+        URL,
+        database_password=secrets.token_urlsafe(16),
+        postgresql_max_connections=100,
+        gunicorn_worker_connections=1000,
+        gunicorn_workers=2,
         **others,
-    }
+    )
 
 
 @pytest.fixture(scope="module")

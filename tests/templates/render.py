@@ -5,15 +5,25 @@ Only what ansible-core 2.19 and later document is used: `ansible.template` with 
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 from ansible.template import Templar, trust_as_template
 
 ROOT = Path(__file__).resolve().parents[2]
 ROLES = ROOT / "roles"
+
+
+def needs(program: str) -> pytest.MarkDecorator:
+    """Skip a test where a server's program is missing: `make check` needs no host, and installs none of them.
+
+    On the hosts of Molecule the same programs check the same files before they are written.
+    """
+    return pytest.mark.skipif(shutil.which(program) is None, reason=f"{program} is not on this machine")
 
 
 def trusted(value: Any) -> Any:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import configparser
 import shlex
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.initech.django.tests.templates.render import ROLES, evaluate, render, variables
+from ansible_collections.initech.django.tests.templates.render import ROLES, evaluate, needs, render, variables
 
 INPUTS: dict[str, Any] = {
     "app_name": "shop",
@@ -184,7 +183,7 @@ def test_uploads_are_backed_up_whenever_the_database_is() -> None:
     assert media == [line for line in others if line.startswith("OnCalendar=")]
 
 
-@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not on this machine")
+@needs("systemd-analyze")
 @pytest.mark.parametrize("template", [*UNITS, *TIMERS])
 def test_systemd_understands_a_unit(template: str, tmp_path: Path) -> None:
     kind = template.removesuffix(".j2").rpartition(".")[2]

@@ -8,7 +8,6 @@ import importlib.util
 import os
 import re
 import shlex
-import shutil
 import stat
 import subprocess
 import sys
@@ -21,7 +20,7 @@ from typing import Any
 import pytest
 from ansible.errors import AnsibleError
 from ansible_collections.initech.django.plugins.module_utils.layout import App
-from ansible_collections.initech.django.tests.templates.render import ROLES, evaluate, render, variables
+from ansible_collections.initech.django.tests.templates.render import ROLES, evaluate, needs, render, variables
 
 TEMPLATES = sorted((path.parts[-3], path.name) for path in ROLES.glob("*/templates/*.j2"))
 REQUIRED = {"database_name": "shop", "ansible_facts": {"distribution_release": "trixie", "processor_nproc": 4}}
@@ -41,11 +40,6 @@ def executed(*command: str, **environment: str) -> subprocess.CompletedProcess[s
     return subprocess.run(
         command, capture_output=True, text=True, check=False, timeout=20, env={**os.environ, **environment}
     )
-
-
-def needs(program: str) -> pytest.MarkDecorator:
-    """Skip a test where a program is missing."""
-    return pytest.mark.skipif(shutil.which(program) is None, reason=f"{program} is not on this machine")
 
 
 @pytest.mark.parametrize(("role", "template"), TEMPLATES)

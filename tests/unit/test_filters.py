@@ -86,6 +86,17 @@ def test_what_is_no_mapping_is_refused_by_its_type(values: Any, name: str) -> No
         dotenv(values)
 
 
+@pytest.mark.parametrize(("pool", "is_pooled"), [("true", True), ("false", False), ("no", False), (True, True)])
+def test_a_switch_from_the_command_line_is_text_and_means_what_it_says(pool: Any, is_pooled: bool) -> None:
+    url = database_url("p", user="u", name="n", pool=pool)
+    assert ("/run/postgresql" in url) == is_pooled
+
+
+def test_a_pool_that_is_neither_on_nor_off_is_refused() -> None:
+    with pytest.raises(AnsibleFilterError, match="maybe"):
+        database_url("p", user="u", name="n", pool="maybe")
+
+
 def test_the_keys_whose_values_hold_a_number_sign_for_systemd_are_told_without_their_values() -> None:
     values = {"SECRET_KEY": "S3cr3t#1", "DEBUG": False, "TOKENS": ["S3cr3t", "#"], "PLAIN": "S3cr3t"}
     assert cut_keys(values, systemd=True) == ["SECRET_KEY", "TOKENS"]
