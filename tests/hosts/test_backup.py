@@ -107,7 +107,7 @@ def backups(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ba
     made = Backups(demo, variables)
     made.good("provision", "-vvv", "--diff")
     yield made
-    made.sql("DROP TABLE IF EXISTS sold")
+    made.sql("DROP TABLE IF EXISTS sold, big")
     demo.host("pg_dropcluster --stop $(ls /etc/postgresql) again0")
     demo.host(
         "systemctl disable --now $(cd /etc/systemd/system && ls | grep backup.*timer) && "
