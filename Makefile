@@ -45,7 +45,7 @@ units: setup
 .PHONY: test
 test: check ## Run all tests: those, all versions of django-environ, Molecule on Debian 12 and 13, and deploys of a fresh clone
 	pytest tests/environ
-	molecule test
+	molecule test --all
 	pytest tests/hosts
 
 .PHONY: lock

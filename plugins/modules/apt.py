@@ -15,6 +15,10 @@ options:
     description: Packages, and where somebody named them, for the message where apt does not know one.
     type: dict
     default: {}
+  repository_is_new:
+    description: Whether packages come from a repository that check mode did not add. Then it passes with such, too.
+    type: bool
+    default: false
 attributes:
   check_mode:
     support: full

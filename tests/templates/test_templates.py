@@ -18,6 +18,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import yaml
 from ansible.errors import AnsibleError
 from ansible_collections.initech.django.plugins.module_utils.layout import App
 from ansible_collections.initech.django.tests.templates.render import ROLES, evaluate, needs, render, variables
@@ -32,6 +33,9 @@ OF_THE_SERVER = [
 """What is the same for all apps of a host."""
 APP = App("shop")
 RELEASE = APP.release("20261124T101500Z-1a2b3c4d")
+HOST = {"memory": 7950, "cores": 4}
+"""What the roles of databases look up on a host of 8 GB."""
+
 LIVE_SOCKET = f"/run/{APP.name}/live.sock"
 
 
@@ -44,7 +48,7 @@ def executed(*command: str, **environment: str) -> subprocess.CompletedProcess[s
 
 @pytest.mark.parametrize(("role", "template"), TEMPLATES)
 def test_a_template_renders_with_the_defaults_and_what_has_to_be_set(role: str, template: str) -> None:
-    text = render(role, template, app_name="shop", **REQUIRED)
+    text = render(role, template, app_name="shop", **REQUIRED, __postgresql_info=HOST, __mysql_info=HOST)
     assert text.removeprefix("#!/bin/sh\n").startswith("# Ansible managed\n")
     assert text.endswith("\n")
     assert not text.endswith("\n\n")
@@ -512,7 +516,7 @@ VALUES = [
 
 
 def settings_text(**inputs: Any) -> str:
-    return render("postgresql", "initech.conf.j2", **inputs)
+    return render("postgresql", "initech.conf.j2", __postgresql_info=HOST, **inputs)
 
 
 def read_back(text: str) -> dict[str, str]:
@@ -552,12 +556,49 @@ def test_postgresql_itself_understands_a_setting_as_it_was_written(
 
 
 def test_postgresql_accepts_the_connections_that_gevent_makes_and_stores_no_weak_hash() -> None:
-    assert read_back(settings_text()) == {"max_connections": "400", "password_encryption": "scram-sha-256"}
+    found = read_back(settings_text())
+    assert (found["max_connections"], found["password_encryption"]) == ("400", "scram-sha-256")
     assert read_back(settings_text(postgresql_max_connections=99))["max_connections"] == "99"
+
+
+def test_postgresql_is_sized_by_its_host_and_by_its_part_of_it() -> None:
+    assert read_back(settings_text())["shared_buffers"] == "1024MB"
+    assert read_back(settings_text(postgresql_memory_share=1))["shared_buffers"] == "2048MB"
+    # As text, where it came from the command line.
+    assert read_back(settings_text(postgresql_memory_share="0.25"))["shared_buffers"] == "512MB"
+    assert read_back(settings_text(postgresql_slow_query_seconds=0.25))["log_min_duration_statement"] == "250"
+
+
+@needs("postgres")
+def test_postgresql_itself_accepts_what_is_computed(tmp_path: Path) -> None:
+    file = tmp_path / "postgresql.conf"
+    places = [f"{place} = '{tmp_path}/none'" for place in ("data_directory", "hba_file", "ident_file")]
+    file.write_text("\n".join([settings_text(), *places, ""]))
+    result = executed("postgres", "-C", "shared_buffers", "-c", f"config_file={file}")
+    assert result.returncode == 0, result.stderr
+    # Older ones count pages of 8 kB.
+    assert result.stdout in ("1GB\n", "131072\n")
 
 
 def test_what_the_inventory_sets_wins_over_what_the_role_sets() -> None:
     assert read_back(settings_text(postgresql_settings={"max_connections": 7}))["max_connections"] == "7"
+    assert read_back(settings_text(postgresql_settings={"shared_buffers": "1GB"}))["shared_buffers"] == "1GB"
+
+
+def test_the_second_role_of_a_rotation_is_cut_off_as_the_first_is() -> None:
+    known = variables("postgresql", postgresql_user="shop", postgresql_statement_timeout=60)
+    assert evaluate(known["__postgresql_timeouts"], known) == {
+        "statement_timeout": "60s",
+        "lock_timeout": "10s",
+        "idle_in_transaction_session_timeout": "300s",
+    }
+    for tasks, expected in (
+        ("database", "{{ __postgresql_timeouts }}"),
+        ("second_user", "{{ __postgresql_timeouts | combine({'role': postgresql_user}) }}"),
+    ):
+        (block,) = yaml.safe_load((ROLES / "postgresql" / "tasks" / f"{tasks}.yml").read_text())
+        role = block["block"][0]["community.postgresql.postgresql_user"]
+        assert role["configuration"] == expected
 
 
 # pgbouncer
@@ -601,24 +642,47 @@ MYSQL_VALUES = [
 
 @pytest.mark.parametrize(("name", "value", "expected"), MYSQL_VALUES)
 def test_a_setting_of_mysql_is_quoted_so_that_it_means_what_was_written(name: str, value: Any, expected: str) -> None:
-    text = render("mysql", "initech.cnf.j2", mysql_settings={name: value})
+    text = render("mysql", "initech.cnf.j2", __mysql_info=HOST, mysql_settings={name: value})
     lines = dict(line.split(" = ", 1) for line in text.splitlines() if " = " in line)
     # As MariaDB reads option files: what stands in quotes is whole, and a backslash escapes what follows.
     found = re.sub(r"\\(.)", r"\1", re.sub(r'^"(.*)"$', r"\1", lines[name]))
     assert found == expected
 
 
+def mysql_text(**inputs: Any) -> list[str]:
+    return render("mysql", "initech.cnf.j2", __mysql_info=HOST, **inputs).splitlines()
+
+
 def test_mysql_accepts_the_connections_that_gevent_makes_and_stores_all_characters() -> None:
-    lines = render("mysql", "initech.cnf.j2").splitlines()
-    assert lines[1:] == [
-        "[mariadbd]",
+    lines = mysql_text()
+    assert lines[1] == "[mariadbd]"
+    assert {
         'character_set_server = "utf8mb4"',
         "max_connections = 400",
         'thread_handling = "one-thread-per-connection"',
-    ]
-    pooled = render("mysql", "initech.cnf.j2", database_pool=True)
-    assert 'thread_handling = "pool-of-threads"' in pooled
-    assert "max_connections = 7" in render("mysql", "initech.cnf.j2", mysql_settings={"max_connections": 7})
+    } <= set(lines)
+    assert 'thread_handling = "pool-of-threads"' in mysql_text(database_pool=True)
+    assert "max_connections = 7" in mysql_text(mysql_settings={"max_connections": 7})
+
+
+def test_mysql_is_sized_by_its_host_and_by_its_part_of_it() -> None:
+    assert 'innodb_buffer_pool_size = "2048M"' in mysql_text()
+    assert 'innodb_buffer_pool_size = "1024M"' in mysql_text(mysql_memory_share="0.25")
+    assert 'innodb_buffer_pool_size = "1G"' in mysql_text(mysql_settings={"innodb_buffer_pool_size": "1G"})
+
+
+def test_oracles_mysql_gets_its_own_section_and_nothing_that_only_mariadb_knows() -> None:
+    packages = ["mysql-server"]
+    lines = mysql_text(mysql_packages=packages)
+    assert lines[1] == "[mysqld]"
+    assert set(mysql_text()) - set(lines) == {
+        "[mariadbd]",
+        "idle_transaction_timeout = 300",
+        'thread_handling = "one-thread-per-connection"',
+    }
+    known = variables("mysql", mysql_packages=packages)
+    assert evaluate(known["__mysql_server"], known)["unit"] == "mysql.service"
+    assert evaluate(known["__mysql_limits"], known) == {}
 
 
 def test_in_the_grant_of_mysql_the_name_of_a_database_stands_for_no_other() -> None:
@@ -630,8 +694,20 @@ def test_in_the_grant_of_mysql_the_name_of_a_database_stands_for_no_other() -> N
 
 
 @pytest.mark.parametrize(
-    ("release", "version"), [("bookworm", 15), ("trixie", 17), ("jammy", 14), ("noble", 16), ("resolute", 18)]
+    ("release", "asked", "version"),
+    [
+        ("bookworm", "", 15),
+        ("trixie", "", 17),
+        ("jammy", "", 14),
+        ("noble", "", 16),
+        ("resolute", "", 18),
+        ("trixie", "18", 18),
+        ("unknown", "16", 16),
+    ],
 )
-def test_settings_go_to_the_cluster_of_the_distributions_own_version(release: str, version: int) -> None:
-    known = variables("postgresql", ansible_facts={"distribution_release": release})
+def test_settings_go_to_the_cluster_of_the_distributions_own_version_or_the_one_asked_for(
+    release: str, asked: str, version: int
+) -> None:
+    known = variables("postgresql", postgresql_version=asked, ansible_facts={"distribution_release": release})
     assert evaluate(known["__postgresql_configuration"], known) == f"/etc/postgresql/{version}/main"
+    assert f"postgresql-{version}" in evaluate(known["__postgresql_packages"], known)

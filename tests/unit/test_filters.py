@@ -13,6 +13,7 @@ import pytest
 import yaml
 from ansible.errors import AnsibleFilterError
 from ansible_collections.initech.django.plugins.filter.cut_keys import FilterModule as CutKeys
+from ansible_collections.initech.django.plugins.filter.database_settings import FilterModule as DatabaseSettings
 from ansible_collections.initech.django.plugins.filter.database_url import FilterModule as DatabaseUrl
 from ansible_collections.initech.django.plugins.filter.dotenv import FilterModule as Dotenv
 
@@ -23,6 +24,7 @@ RELEASE = ROOT / "roles" / "release"
 dotenv = Dotenv().filters()["dotenv"]
 cut_keys = CutKeys().filters()["cut_keys"]
 database_url = DatabaseUrl().filters()["database_url"]
+database_settings = DatabaseSettings().filters()["database_settings"]
 
 
 def template(directory: Path, text: str, **variables: Any) -> dict[str, Any]:
@@ -151,3 +153,34 @@ def test_a_wrong_part_of_a_url_is_refused_by_its_name(parts: dict[str, Any], mes
     with pytest.raises(AnsibleFilterError, match=message) as error:
         database_url("S3cr3t", **parts)
     assert "S3cr3t" not in str(error.value)
+
+
+HOST = {"memory": 7950, "cores": 4, "changed": False}
+SIZED = {
+    "engine": "postgresql",
+    "share": "0.5",
+    "connections": "400",
+    "slow_query_seconds": "1",
+    "seconds_for_lock": "10",
+    "seconds_idle": "300",
+}
+
+
+def test_settings_are_computed_from_numbers_that_may_be_text() -> None:
+    assert database_settings(HOST, **SIZED)["shared_buffers"] == "1024MB"
+    assert database_settings(HOST, **{**SIZED, "engine": "mariadb"})["lock_wait_timeout"] == 10
+
+
+@pytest.mark.parametrize(
+    ("host", "wrong", "message"),
+    [
+        (7950, {}, r"^initech\.django\.database_settings takes what initech\.django\.database_info returns$"),
+        ({"memory": 7950}, {}, r"takes what initech\.django\.database_info returns$"),
+        (HOST, {"share": "2"}, r"^The share of the memory is 2\.0\. Write a number above 0"),
+        (HOST, {"share": "half"}, r"could not convert string to float: 'half'"),
+        (HOST, {"engine": "oracle"}, r"engine is 'oracle', and not one of"),
+    ],
+)
+def test_a_host_or_a_number_that_is_none_is_refused(host: Any, wrong: dict[str, str], message: str) -> None:
+    with pytest.raises(AnsibleFilterError, match=message):
+        database_settings(host, **{**SIZED, **wrong})
