@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.initech.django.plugins.module_utils.versions import parse, require_fit, upgraded_from
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 from ansible_collections.initech.django.plugins.module_utils.sizing import reported_memory
+from ansible_collections.initech.django.plugins.module_utils.versions import parse, require_fit, upgraded_from
 
 DOCUMENTATION = """
 module: database_info

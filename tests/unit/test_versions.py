@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 from ansible_collections.initech.django.plugins.module_utils.versions import (
     Cluster,
     check_version,
@@ -10,7 +11,6 @@ from ansible_collections.initech.django.plugins.module_utils.versions import (
     require_fit,
     upgraded_from,
 )
-from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 
 LISTING = """[
  {"version":"15","cluster":"main","port":"5432","running":1,"start":"auto"},
