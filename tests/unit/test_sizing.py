@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
@@ -179,7 +180,7 @@ def test_0_seconds_log_no_query_and_a_tiny_part_of_a_second_does_not_log_all_of_
         ({"slow_query_seconds": -1}, "slow_query_seconds is below 0. Write seconds, or 0 for none."),
     ],
 )
-def test_a_number_that_makes_no_sense_is_refused(wrong: dict[str, int], message: str) -> None:
+def test_a_number_that_makes_no_sense_is_refused(wrong: dict[str, Any], message: str) -> None:
     with pytest.raises(Problem) as problem:
         settings("postgresql", replace(SERVER, **wrong))
     assert str(problem.value) == message
