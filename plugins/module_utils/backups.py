@@ -29,6 +29,8 @@ class Backup:
         start: when it began, in seconds since 1970.
         stop: when it ended; no earlier second can be restored with it.
         size: what it takes when restored, in bytes.
+        version: the major version of PostgreSQL that it is of.
+        is_current: whether it is of the cluster that is backed up now, and not of one from before an upgrade.
     """
 
     label: str
@@ -36,6 +38,8 @@ class Backup:
     start: int
     stop: int
     size: int
+    version: str = ""
+    is_current: bool = True
 
 
 def read_info(text: str, stanza: str) -> list[Backup]:
@@ -52,6 +56,7 @@ def read_info(text: str, stanza: str) -> list[Backup]:
             messages = [each["status"]["message"] for each in entry.get("repo", ())] or [status["message"]]
             raise Problem(f"The repository of {stanza} cannot be used: {'; '.join(messages)}")
         if entry["name"] == stanza:
+            versions = {each["id"]: each["version"] for each in entry["db"]}
             found += [
                 Backup(
                     each["label"],
@@ -59,11 +64,27 @@ def read_info(text: str, stanza: str) -> list[Backup]:
                     each["timestamp"]["start"],
                     each["timestamp"]["stop"],
                     each["info"]["size"],
+                    versions[each["database"]["id"]],
+                    each["database"]["id"] == max(versions),
                 )
                 for each in entry["backup"]
                 if not each.get("error")
             ]
     return sorted(found, key=lambda backup: backup.stop)
+
+
+def read_system(text: str, stanza: str) -> str:
+    """Return the identifier of the cluster that `pgbackrest info --output=json` has the backups of; empty for none."""
+    systems = [
+        (each["id"], each["system-id"]) for entry in json.loads(text) for each in entry["db"] if entry["name"] == stanza
+    ]
+    return str(max(systems)[1]) if systems else ""
+
+
+def system_of(controlled: str) -> str:
+    """Return the identifier of a cluster from what pg_controldata printed."""
+    found = re.search(r"^Database system identifier: +(\d+)$", controlled, re.MULTILINE)
+    return found[1] if found else ""
 
 
 def read_set(text: str) -> tuple[list[str], list[str]]:
@@ -148,6 +169,19 @@ def check_word(word: str, databases: Sequence[str]) -> None:
             "A restore over the live database replaces everything that this database server holds. "
             f"If you mean that, name it: -e restore_over_live={','.join(wanted)}\n"
             "Without restore_over_live it restores beside the live one, and touches nothing."
+        )
+
+
+def check_version(backup: Backup, version: str) -> None:
+    """Refuse to put data from before an upgrade in the place of the live one.
+
+    Raises:
+        Problem: it is of another version, or from before an upgrade.
+    """
+    if backup.version != version or not backup.is_current:
+        raise Problem(
+            f"Backup {backup.label} is of PostgreSQL {backup.version}, from before an upgrade, and the live database "
+            f"is another cluster, of {version}. Restore beside it: without restore_over_live. Then move by hand."
         )
 
 

@@ -45,9 +45,10 @@ class Cluster:
     name: str
     data: Path
 
-    def beside(self, name: str) -> Cluster:
-        """Return the cluster of that name whose data lies beside this one's."""
-        return Cluster(self.version, name, self.data.with_name(name))
+    def beside(self, name: str, version: str = "") -> Cluster:
+        """Return the cluster of that name beside this one, of its version where no other is given."""
+        version = version or self.version
+        return Cluster(version, name, self.data.parents[1] / version / name)
 
     @property
     def configuration(self) -> Path:
@@ -166,6 +167,18 @@ class Cluster:
                 f"sudo pg_dropcluster --stop {self.version} {self.name}\nOr restore to another: -e restore_name=again"
             )
 
+    def require_programs(self) -> None:
+        """Refuse to restore what no server on the host could start, as from before an upgrade.
+
+        Raises:
+            Problem: its version is not installed.
+        """
+        if not self.program("postgres").exists():
+            raise Problem(
+                f"That second is in a backup of PostgreSQL {self.version}, which is not installed on this host. Type "
+                f"there: apt-get install postgresql-{self.version}   Then type the same again."
+            )
+
     def begin(self) -> None:
         """Make place for a restore: remove what another one left half-made, and nothing else.
 
@@ -173,6 +186,9 @@ class Cluster:
             Problem: there is a cluster of that name.
         """
         self.require_absent()
+        if not self.data.parent.exists():
+            self.data.parent.mkdir()
+            shutil.chown(self.data.parent, USER, USER)
         self.draft.touch()
         self.clear()
 
@@ -211,6 +227,12 @@ def live() -> Cluster:
     if not match:
         raise Problem(f"{CONFIGURATION} names no cluster. Provision again.")
     return Cluster(match[3], match[1], Path(match[2]))
+
+
+def siblings(cluster: Cluster) -> list[Cluster]:
+    """Return the clusters of that name of other versions that the host has, with their programs."""
+    found = [Cluster(path.parts[-2], path.name, path) for path in cluster.data.parents[1].glob(f"*/{cluster.name}")]
+    return [each for each in found if each.version != cluster.version and each.program("pg_controldata").exists()]
 
 
 def full() -> str:

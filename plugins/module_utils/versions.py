@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 
@@ -13,6 +14,9 @@ NAME = "main"
 """What Debian calls the cluster of a server that has one."""
 
 PORT = 5432
+DISTRIBUTIONS = {"bookworm": "15", "trixie": "17", "jammy": "14", "noble": "16", "resolute": "18"}
+"""The version that a distribution has, by the code name of its release."""
+
 VERSION = re.compile(r"[1-9][0-9]")
 UNTOUCHED = "Nothing was changed."
 
@@ -31,12 +35,41 @@ class Cluster:
         return f"{self.version}/{self.name}"
 
 
+def draft(version: str) -> Path:
+    """Return the file that is there while an upgrade makes the cluster of a version."""
+    return Path(f"/var/lib/postgresql/upgrading-{version}")
+
+
+def find(version: str, clusters: Sequence[Cluster]) -> Cluster | None:
+    """Return the cluster of a version."""
+    return next((each for each in clusters if (each.version, each.name) == (version, NAME)), None)
+
+
+def is_half_made(mine: Cluster | None, is_draft: bool) -> bool:
+    """Tell whether an upgrade that was killed left this cluster. The port is the last that it gets."""
+    return mine is not None and is_draft and mine.port != PORT
+
+
 def parse(listing: str) -> list[Cluster]:
     """Return the clusters in what `pg_lsclusters --json` printed."""
     return [
         Cluster(str(each["version"]), each["cluster"], int(each["port"]), bool(each["running"]))
         for each in json.loads(listing or "[]")
     ]
+
+
+def version_of(asked: str, release: str) -> str:
+    """Return the version that is asked for, or that of a distribution.
+
+    Raises:
+        Problem: none is asked for, and what the distribution has is not known.
+    """
+    if not asked and release not in DISTRIBUTIONS:
+        raise Problem(
+            f"Which PostgreSQL {release or 'a host whose facts were not gathered'} has is not known, but for "
+            f'{", ".join(DISTRIBUTIONS)}. Set postgresql_version, as "17".'
+        )
+    return asked or DISTRIBUTIONS[release]
 
 
 def check_version(version: str) -> None:
@@ -49,19 +82,25 @@ def check_version(version: str) -> None:
         raise Problem(f'postgresql_version is {version!r}. Write a major version in quotes, as "17".')
 
 
-def require_fit(version: str, clusters: Sequence[Cluster], limit: str) -> None:
+def require_fit(version: str, clusters: Sequence[Cluster], limit: str, is_draft: bool = False) -> None:
     """Refuse where a server of this version would begin with an empty cluster beside one that has the data.
 
     Args:
         version: that is asked for.
         clusters: of the host.
         limit: what stands behind `-l` in what is to be typed.
+        is_draft: whether an upgrade that makes its cluster began, and did not end.
 
     Raises:
         Problem: there is data of another version, or another cluster has the port.
     """
     check_version(version)
-    mine = _find(version, clusters)
+    mine = find(version, clusters)
+    if is_half_made(mine, is_draft):
+        raise Problem(
+            f"An upgrade to PostgreSQL {version} was killed on this host, or still runs. Its data is as it was. Type: "
+            f"ansible-playbook upgrade-database.yml -l {limit}   {UNTOUCHED}"
+        )
     others = [each for each in clusters if each.name == NAME and each.version != version]
     if mine is None and others:
         newest = max(others, key=lambda each: int(each.version))
@@ -76,28 +115,32 @@ def require_fit(version: str, clusters: Sequence[Cluster], limit: str) -> None:
     _require_port(mine, version, clusters)
 
 
-def upgraded_from(version: str, clusters: Sequence[Cluster]) -> Cluster | None:
+def upgraded_from(version: str, clusters: Sequence[Cluster], is_draft: bool = False) -> Cluster | None:
     """Return the cluster that is to be upgraded, or None where that was done before, or there is nothing to do.
 
     Args:
         version: to upgrade to.
         clusters: of the host.
+        is_draft: whether an upgrade to this version began, and did not end. Then it is begun again.
 
     Raises:
-        Problem: it cannot be told which one is meant, or an upgrade was killed halfway.
+        Problem: it cannot be told which one is meant.
     """
     check_version(version)
-    mine = _find(version, clusters)
-    others = [each for each in clusters if each.name == NAME and each.version != version]
+    mine = find(version, clusters)
+    others = sorted(
+        (each for each in clusters if each.name == NAME and each.version != version), key=lambda each: int(each.version)
+    )
     live = [each for each in others if each.port == PORT]
+    if others and is_half_made(mine, is_draft):
+        # It may have been killed after it gave the port away.
+        return (live or others)[-1]
     if mine and live:
         old = live[0]
         raise Problem(
-            f"This host has both {old}, with the port {PORT}, and {mine}, which an upgrade that was killed left "
-            f"half-made, or a package made empty; or an upgrade still runs: systemctl status postgresql-upgrade. If "
-            f"none runs, and nobody needs what is in {mine}, type on the host: "
-            f"pg_dropcluster --stop {mine.version} {NAME}; systemctl restart postgresql@{old.version}-{NAME}   "
-            f"Then type the same again. {UNTOUCHED}"
+            f"This host has both {old}, with the port {PORT}, and {mine}, which no upgrade made. If nobody needs what "
+            f"is in {mine}, type on the host: pg_dropcluster --stop {mine.version} {NAME}   Then type the same again. "
+            f'To stay with {old}, set postgresql_version: "{old.version}". {UNTOUCHED}'
         )
     _require_port(mine, version, clusters)
     if mine or not others:
@@ -111,10 +154,6 @@ def upgraded_from(version: str, clusters: Sequence[Cluster]) -> Cluster | None:
             f'Set postgresql_version: "{live[0].version}". {UNTOUCHED}'
         )
     return live[0]
-
-
-def _find(version: str, clusters: Sequence[Cluster]) -> Cluster | None:
-    return next((each for each in clusters if (each.version, each.name) == (version, NAME)), None)
 
 
 def _require_port(mine: Cluster | None, version: str, clusters: Sequence[Cluster]) -> None:

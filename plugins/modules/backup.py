@@ -30,6 +30,10 @@ options:
     description: Whether uploads are backed up too.
     type: bool
     default: true
+  first:
+    description: Whether one is taken only where there is none yet of the cluster as it is since an upgrade.
+    type: bool
+    default: false
 attributes:
   check_mode:
     support: full
@@ -42,7 +46,7 @@ EXAMPLES = """
 """
 RETURN = """
 label:
-  description: By what name pgBackRest has the backup.
+  description: By what name pgBackRest has the backup. Empty where none was taken.
   type: str
   returned: success
 restore_time:
@@ -113,17 +117,18 @@ def main() -> None:
             "app_name": {"type": "str", "required": True},
             "type": {"type": "str", "choices": ["full", "diff", "incr"], "default": "diff"},
             "media": {"type": "bool", "default": True},
+            "first": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )
     options = module.params
     try:
-        if module.check_mode:
-            clusters.live()
-            taken: dict[str, object] = {"label": "", "restore_time": "", "command": "", "snapshot": "", "seconds": 0.0}
-        else:
+        live = clusters.live()
+        needed = not options["first"] or not any(each.is_current for each in clusters.listed(live))
+        taken: dict[str, object] = {"label": "", "restore_time": "", "command": "", "snapshot": "", "seconds": 0.0}
+        if needed and not module.check_mode:
             taken = take(options["app_name"], options["type"], options["media"])
-        module.exit_json(changed=True, **taken)
+        module.exit_json(changed=needed, **taken)
     except Problem as problem:
         module.fail_json(msg=str(problem))
 

@@ -8,7 +8,13 @@ from pathlib import Path
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 from ansible_collections.initech.django.plugins.module_utils.sizing import reported_memory
-from ansible_collections.initech.django.plugins.module_utils.versions import parse, require_fit, upgraded_from
+from ansible_collections.initech.django.plugins.module_utils.versions import (
+    draft,
+    find,
+    parse,
+    require_fit,
+    upgraded_from,
+)
 
 DOCUMENTATION = """
 module: database_info
@@ -56,6 +62,14 @@ upgrade_from:
   type: str
   returned: success
   sample: "15"
+is_there:
+  description: Whether there is a cluster of the version that is asked for.
+  type: bool
+  returned: success
+is_begun:
+  description: Whether an upgrade was killed, or still runs, and nothing can have been written since it began.
+  type: bool
+  returned: success
 """
 
 LISTING = "/usr/bin/pg_lsclusters"
@@ -72,22 +86,26 @@ def main() -> None:
         supports_check_mode=True,
     )
     version = module.params["postgresql_version"]
-    old = None
+    old, is_there, is_begun = None, False, False
     try:
         if version:
             has_tools = os.path.exists(LISTING)
             clusters = parse(module.run_command([LISTING, "--json"], check_rc=True)[1] if has_tools else "")
+            is_there = find(version, clusters) is not None
+            is_draft = draft(version).exists()
             if module.params["upgrade"]:
-                old = upgraded_from(version, clusters)
+                old = upgraded_from(version, clusters, is_draft)
+                is_begun = old is not None and is_draft and not old.is_running
             else:
-                require_fit(version, clusters, module.params["limit"])
+                require_fit(version, clusters, module.params["limit"], is_draft)
         result = {
             "memory": reported_memory(Path("/proc/meminfo").read_text(encoding="ascii")),
             "cores": len(os.sched_getaffinity(0)),
         }
     except Problem as problem:
         module.fail_json(msg=str(problem))
-    module.exit_json(changed=False, upgrade_from=old.version if old else "", **result)
+    upgrade_from = old.version if old else ""
+    module.exit_json(changed=False, upgrade_from=upgrade_from, is_there=is_there, is_begun=is_begun, **result)
 
 
 if __name__ == "__main__":

@@ -96,12 +96,14 @@ class Restore:
         target = backups.read_time(self.options["time"]) if self.options["time"] else None
         listed = clusters.listed(self.live)
         backup = backups.choose(listed, target, self.now)
-        beside = self.live.beside(self.options["name"])
+        beside = self.live.beside(self.options["name"], backup.version)
         if self.options["over_live"]:
+            backups.check_version(backup, self.live.version)
             self.check_word(backup)
         else:
             backups.check_name(beside.name, self.live.name)
             beside.require_absent()
+            beside.require_programs()
         clusters.require_space(self.live, backup)
         if self.check_mode:
             return backup.label

@@ -174,7 +174,9 @@ def main() -> None:
     try:
         with clusters.locked() as keep:
             live = clusters.live()
-            backup = backups.choose(clusters.listed(live), None, time.time())
+            # Those from before an upgrade do not become what is live.
+            mine = [each for each in clusters.listed(live) if each.is_current]
+            backup = backups.choose(mine, None, time.time())
             age = time.time() - backup.stop
             report = [f"Backup {backup.label} ({backup.kind}) is {backups.duration(age)} old."]
             took, tables, rows = 0.0, 0, 0

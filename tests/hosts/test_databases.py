@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timezone
 
 import pytest
 from apps import App
@@ -14,6 +17,12 @@ UNIT = "postgresql@17-main"
 FILE = "/etc/postgresql/17/main/conf.d/initech.conf"
 TIMEOUTS = "statement_timeout=0s lock_timeout=10s idle_in_transaction_session_timeout=300s"
 OLD_HOST = "upgrade-host"
+INFO = "cd / && runuser -u postgres -- pgbackrest --stanza=main --output=json info"
+# As soon as the new cluster has files: all of the upgrade, its servers and its tool.
+KILL = """
+until [ -e /var/lib/postgresql/upgrading-17 ] && [ -d /var/lib/postgresql/17/main/base ]; do :; done
+systemctl kill --signal=KILL postgresql-upgrade
+"""
 URL = "{{ database_password | initech.django.database_url(user=database_user, name=database_name) }}"
 FILL = "CREATE TABLE kept AS SELECT id, md5(id::text) AS text FROM generate_series(1, 50000) AS id"
 SUM = "SELECT count(*), sum(hashtext(text)) FROM kept"
@@ -99,6 +108,23 @@ def test_a_statement_gives_up_waiting_for_a_lock_and_a_long_one_is_ended_where_t
     assert asked(demo, names) == TIMEOUTS
 
 
+# Databases that the inventory names no longer
+
+
+def test_a_database_that_the_inventory_names_no_longer_stays_and_serves(demo: Demo) -> None:
+    rows = asked(demo, "SELECT count(*) FROM django_migrations", "slow_sql")
+    other = demo.playbook("provision", "-e", "database_name=successor", "-e", "database_user=successor")
+    assert other.code == 0, other.output
+    assert asked(demo, "SELECT datdba::regrole FROM pg_database WHERE datname = 'successor'") == "successor"
+    assert asked(demo, "SELECT count(*) FROM django_migrations", "slow_sql") == rows
+    assert "Ten slow queries" in demo.get("/")
+    assert demo.playbook("provision").changed == 0
+    # What nobody but its administrator drops.
+    asked(demo, "DROP DATABASE successor")
+    asked(demo, "DROP ROLE successor")
+    demo.host("sed -i /successor/d /etc/postgresql/17/main/pg_hba.conf")
+
+
 # Versions
 
 
@@ -114,6 +140,8 @@ def old(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
         "postgresql_repository_suite": "bookworm",
         "postgresql_repository_key": "/usr/share/keyrings/debian-archive-keyring.gpg",
         "postgresql_extensions": ["citext"],
+        "backup_enabled": True,
+        "backup_passphrase": secrets.token_urlsafe(32),
         "release_repository": str(demo.path),
         "release_subdirectory": "examples/slow_sql",
         "release_env": {
@@ -161,10 +189,43 @@ def test_another_version_is_refused_before_anything_changes(demo: Demo, old: App
     assert clusters(demo) == ["15 5432 online"]
 
 
-def test_data_is_upgraded_on_purpose_and_the_old_cluster_leads_back(demo: Demo, old: App, data: str) -> None:
+def backups(demo: Demo) -> list[str]:
+    """Return the version and the kind of the old host's backups, the oldest first."""
+    (stanza,) = json.loads(on(demo, OLD_HOST, INFO))
+    versions = {each["id"]: each["version"] for each in stanza["db"]}
+    return [f"{versions[each['database']['id']]} {each['type']}" for each in stanza["backup"]]
+
+
+@pytest.fixture(scope="module")
+def killed(demo: Demo, old: App, data: str) -> Result:
+    """Return what an upgrade said that was killed."""
     looked = old.playbook("upgrade-database", "--check")
-    assert (looked.code, clusters(demo)) == (0, ["15 5432 online"]), looked.output
-    upgraded = old.playbook("upgrade-database")
+    assert (looked.code, clusters(demo), backups(demo)) == (0, ["15 5432 online"], []), looked.output
+    with ThreadPoolExecutor() as pool:
+        upgrade = pool.submit(old.playbook, "upgrade-database")
+        on(demo, OLD_HOST, KILL)
+        return upgrade.result()
+
+
+@pytest.fixture(scope="module")
+def upgraded(old: App, killed: Result) -> Result:
+    """Return what the next one said."""
+    return old.playbook("upgrade-database")
+
+
+def test_an_upgrade_that_is_killed_says_so_and_is_not_provisioned_over(demo: Demo, old: App, killed: Result) -> None:
+    assert killed.code != 0
+    assert "The upgrade from 15 failed" in killed.text
+    assert "Type the same again" in killed.text
+    assert backups(demo) == ["15 full"]
+    refused = old.playbook("provision")
+    assert (refused.code, refused.changed) == (2, 0)
+    assert "ansible-playbook upgrade-database.yml -l old-host" in refused.text
+
+
+def test_data_is_upgraded_on_purpose_also_after_an_upgrade_that_was_killed(
+    demo: Demo, old: App, data: str, upgraded: Result
+) -> None:
     assert upgraded.code == 0, upgraded.output
     assert clusters(demo) == ["15 5433 down", "17 5432 online"]
     assert asked(demo, SUM, "old", OLD_HOST) == data
@@ -172,14 +233,44 @@ def test_data_is_upgraded_on_purpose_and_the_old_cluster_leads_back(demo: Demo, 
     assert asked(demo, names, host=OLD_HOST) == TIMEOUTS
     assert asked(demo, "SHOW shared_buffers", host=OLD_HOST) != "128MB"
     assert old.playbook("provision").changed == 0
-    assert "Nothing was done" in old.playbook("upgrade-database").text
+    again = old.playbook("upgrade-database")
+    assert (again.code, again.changed) == (0, 0), again.output
+    assert "has no data of another version than 17" in again.text
 
+
+def test_the_new_cluster_is_backed_up_and_what_was_before_the_upgrade_can_be_restored(
+    demo: Demo, old: App, data: str, upgraded: Result
+) -> None:
+    assert backups(demo) == ["15 full", "17 full"]
+    on(demo, OLD_HOST, "systemctl start initech-backup-check")
+    asked(demo, "CREATE TABLE later (id int)", "old", OLD_HOST)
+    drill = old.playbook("restore-drill")
+    assert drill.code == 0, drill.output
+    assert "are those of the live database" in drill.text
+
+    second = json.loads(on(demo, OLD_HOST, INFO))[0]["backup"][0]["timestamp"]["stop"] + 1
+    before = ("-e", f"restore_time='{datetime.fromtimestamp(second, timezone.utc)}'")
+    refused = old.playbook("restore", *before, "-e", "restore_over_live=old")
+    assert refused.code != 0
+    assert "is of PostgreSQL 15, from before an upgrade" in refused.text
+    restored = old.playbook("restore", *before)
+    assert restored.code == 0, restored.output
+    assert "as cluster 15/restored" in restored.text
+    assert on(demo, OLD_HOST, f'cd /tmp; runuser -u postgres -- psql --cluster 15/restored -d old -Atc "{SUM}"') == data
+    on(demo, OLD_HOST, "pg_dropcluster --stop 15 restored")
+
+
+def test_the_old_cluster_leads_back_and_is_backed_up_again(demo: Demo, old: App, data: str, upgraded: Result) -> None:
     told = upgraded.output.rpartition("To go back")[2].splitlines()
     back = [line.strip().removeprefix("- ") for line in told if line.strip().startswith("- ")]
-    assert len(back) == 7
-    on(demo, OLD_HOST, " && ".join(back))
+    on(demo, OLD_HOST, " && ".join(line for line in back if not line.startswith("ansible-playbook")))
     assert clusters(demo) == ["15 5432 online", "17 5433 down"]
     assert asked(demo, SUM, "old", OLD_HOST) == data
+    for command in ("provision", "backup"):
+        assert f"ansible-playbook {command}.yml -l old-host" in back
+        ran = old.playbook(command, "-e", "postgresql_version=15")
+        assert ran.code == 0, ran.output
     assert old.playbook("provision", "-e", "postgresql_version=15").changed == 0
+    assert backups(demo)[-1] == "15 full"
     # Where both have data nobody guesses.
     assert "pg_dropcluster --stop 17 main" in old.playbook("upgrade-database").text

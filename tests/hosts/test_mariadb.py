@@ -82,6 +82,19 @@ def test_the_user_may_use_its_database_and_nothing_else(maria: App, site: tuple[
     ]
 
 
+def test_a_database_that_the_inventory_names_no_longer_stays_and_serves(
+    maria: App, site: tuple[Result, Result, Result]
+) -> None:
+    count = "mariadb --skip-column-names --execute 'SELECT count(*) FROM ma_ria.django_migrations'"
+    rows = maria.demo.host(count)
+    other = maria.playbook("provision", "-e", "database_name=successor", "-e", "database_user=successor")
+    assert other.code == 0, other.output
+    assert "successor" in maria.demo.host("mariadb --skip-column-names --execute 'SHOW DATABASES'").split()
+    assert maria.demo.host(count) == rows
+    assert "Ten slow queries" in maria.get("/")
+    assert maria.playbook("provision").changed == 0
+
+
 def test_the_password_is_rotated_without_a_failed_request(maria: App, site: tuple[Result, Result, Result]) -> None:
     old = maria.env()["DATABASE_URL"]
     with Load(maria.demo.port, "/", seconds=1, connections=8, pause=0.02, host="maria.test") as load:

@@ -10,6 +10,7 @@ from ansible_collections.initech.django.plugins.module_utils.backups import (
     Backup,
     Snapshot,
     check_name,
+    check_version,
     check_word,
     choose,
     controlled,
@@ -20,7 +21,9 @@ from ansible_collections.initech.django.plugins.module_utils.backups import (
     newest_snapshot,
     read_info,
     read_set,
+    read_system,
     read_time,
+    system_of,
     totals,
     utc,
     verify_problems,
@@ -30,18 +33,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 NOON = 1795521600  # 2026-11-24 12:00:00+00
-FIRST = Backup("20261124-115500F", "full", NOON - 300, NOON - 240, 1000)
-SECOND = Backup("20261124-115500F_20261124-115800D", "diff", NOON - 120, NOON - 60, 1200)
+FIRST = Backup("20261124-115500F", "full", NOON - 300, NOON - 240, 1000, "17")
+SECOND = Backup("20261124-115500F_20261124-115800D", "diff", NOON - 120, NOON - 60, 1200, "17")
+OLD = Backup("20261124-114500F", "full", NOON - 900, NOON - 840, 900, "15", is_current=False)
 
 
 def entry(backup: Backup, **more: Any) -> dict[str, Any]:
     """Return a backup as pgBackRest lists it."""
     stamps = {"start": backup.start, "stop": backup.stop}
-    return {"label": backup.label, "type": backup.kind, "timestamp": stamps, "info": {"size": backup.size}, **more}
+    numbers = {"timestamp": stamps, "info": {"size": backup.size}, "database": {"id": 1 + backup.is_current}}
+    return {"label": backup.label, "type": backup.kind, **numbers, **more}
 
 
 def info(*backups: dict[str, Any], code: int = 0, name: str = "main") -> str:
-    return json.dumps([{"name": name, "status": {"code": code, "message": "it broke"}, "backup": list(backups)}])
+    status = {"code": code, "message": "it broke"}
+    db = [{"id": 1, "system-id": 7001, "version": "15"}, {"id": 2, "system-id": 7002, "version": "17"}]
+    return json.dumps([{"name": name, "status": status, "db": db, "backup": list(backups)}])
 
 
 # The repository
@@ -50,6 +57,19 @@ def info(*backups: dict[str, Any], code: int = 0, name: str = "main") -> str:
 def test_backups_are_listed_by_age_and_such_with_errors_are_none() -> None:
     broken = entry(SECOND, error=True, label="broken")
     assert read_info(info(entry(SECOND), broken, entry(FIRST)), "main") == [FIRST, SECOND]
+
+
+def test_backups_from_before_an_upgrade_are_known_as_such_and_replace_nothing() -> None:
+    assert read_info(info(entry(FIRST), entry(OLD)), "main") == [OLD, FIRST]
+    check_version(FIRST, "17")
+    for version in ("15", "17"):
+        with pytest.raises(Problem, match=r"is of PostgreSQL 15, from before an upgrade.*without restore_over_live"):
+            check_version(OLD, version)
+
+
+def test_a_repository_belongs_to_the_cluster_whose_identifier_it_has_last() -> None:
+    assert read_system(info(), "main") == system_of("Database system identifier:           7002\n") == "7002"
+    assert read_system(info(), "other") == system_of("pg_control version number: 1700") == ""
 
 
 def test_a_repository_without_a_backup_is_no_error_and_one_that_cannot_be_read_is() -> None:

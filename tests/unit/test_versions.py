@@ -10,6 +10,7 @@ from ansible_collections.initech.django.plugins.module_utils.versions import (
     parse,
     require_fit,
     upgraded_from,
+    version_of,
 )
 
 LISTING = """[
@@ -31,6 +32,20 @@ def refusal(version: str, *clusters: Cluster) -> str:
 def test_clusters_are_read_as_debians_tool_lists_them() -> None:
     assert parse(LISTING) == [OLD, Cluster("17", "reports", 5433, False)]
     assert parse("") == []
+
+
+def test_the_version_that_is_asked_for_counts_and_else_that_of_the_distribution() -> None:
+    assert [version_of("", "bookworm"), version_of("18", "trixie"), version_of("16", "unknown")] == ["15", "18", "16"]
+
+
+@pytest.mark.parametrize(("release", "named"), [("sid", "sid"), ("", "a host whose facts were not gathered")])
+def test_a_release_whose_version_is_not_known_is_refused_with_what_to_set(release: str, named: str) -> None:
+    with pytest.raises(Problem) as problem:
+        version_of("", release)
+    assert str(problem.value) == (
+        f"Which PostgreSQL {named} has is not known, but for bookworm, trixie, jammy, noble, resolute. "
+        'Set postgresql_version, as "17".'
+    )
 
 
 @pytest.mark.parametrize("version", ["14", "18", "20"])
@@ -88,6 +103,19 @@ def test_the_cluster_that_the_app_uses_is_upgraded() -> None:
     assert upgraded_from("17", [Cluster("14", "main", 5434, False), OLD, FOREIGN]) == OLD
 
 
+def test_an_upgrade_that_was_killed_is_begun_again_and_not_provisioned_over() -> None:
+    # The port goes from the old cluster to the new one at the end of all.
+    assert upgraded_from("17", [OLD, HALF], is_draft=True) == OLD
+    assert upgraded_from("17", [KEPT, HALF], is_draft=True) == KEPT
+    with pytest.raises(Problem, match=r"ansible-playbook upgrade-database\.yml -l prod"):
+        require_fit("17", [OLD, HALF], "prod", is_draft=True)
+
+
+def test_an_upgrade_that_was_killed_when_all_was_done_is_not_begun_again() -> None:
+    assert upgraded_from("17", [KEPT, NEW], is_draft=True) is None
+    require_fit("17", [KEPT, NEW], "prod", is_draft=True)
+
+
 @pytest.mark.parametrize("clusters", [(), (NEW,), (NEW, KEPT), (FOREIGN,)])
 def test_there_is_nothing_to_upgrade_on_a_new_host_and_where_it_was_done(clusters: tuple[Cluster, ...]) -> None:
     assert upgraded_from("17", clusters) is None
@@ -96,8 +124,8 @@ def test_there_is_nothing_to_upgrade_on_a_new_host_and_where_it_was_done(cluster
 @pytest.mark.parametrize(
     ("version", "clusters", "message"),
     [
-        ("17", (OLD, HALF), "has both 15/main, with the port 5432, and 17/main, which an upgrade that was killed"),
-        ("17", (OLD, HALF), "pg_dropcluster --stop 17 main; systemctl restart postgresql@15-main"),
+        ("17", (OLD, HALF), "has both 15/main, with the port 5432, and 17/main, which no upgrade made"),
+        ("17", (OLD, HALF), "pg_dropcluster --stop 17 main   Then type the same again"),
         ("17", (KEPT,), "None of the clusters of this host has the port 5432: 15/main with port 5433"),
         ("15", (NEW,), 'no data goes back to 15. Set postgresql_version: "17"'),
         ("17", (HALF,), "17/main of this host has the port 5433"),
