@@ -13,7 +13,7 @@ from ansible_collections.initech.django.plugins.module_utils.connections import 
     problem,
     total,
 )
-from ansible_collections.initech.django.plugins.module_utils.inputs import evaluator, load_specs
+from ansible_collections.initech.django.plugins.module_utils.inputs import evaluator, load_specs, roles_of
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 
 
@@ -38,6 +38,10 @@ class Settings:
         """Return a value that is a number."""
         return int(self[name] or 0)
 
+    def allowed(self, engine: str) -> int:
+        """Return how many connections the host's server accepts."""
+        return int((self[f"{engine}_settings"] or {}).get("max_connections", self.number(f"{engine}_max_connections")))
+
     @property
     def machine(self) -> str:
         """Where the host is: two apps on one machine are two names of it."""
@@ -57,6 +61,26 @@ class Settings:
                 'gather_subset: ["!all", "!min", hardware]'
             )
         return int(facts["processor_nproc"])
+
+
+def require_all(hosts: dict[str, Settings], groups: dict[str, list[str]]) -> None:
+    """Require all hosts of an environment that share a database.
+
+    Args:
+        hosts: those of the run.
+        groups: of the inventory.
+
+    Raises:
+        Problem: one of them is not in the run.
+    """
+    for settings in hosts.values():
+        environment = str(settings["app_environment"])
+        lacking = sorted(set(groups.get(environment, ())) - hosts.keys()) if settings["database_host"] else []
+        if lacking:
+            raise Problem(
+                f"Nothing was changed. All hosts of {environment} share the database on {settings['database_host']}, "
+                f"and this run leaves out {', '.join(lacking)}. Type -l {environment}"
+            )
 
 
 def demand_of(host: str, settings: Settings) -> Demand:
@@ -102,18 +126,24 @@ class ActionModule(ActionBase):
             Problem: some server accepts fewer.
         """
         specs = load_specs()
+        every = {
+            host: Settings(variables["hostvars"].raw_get(host), self._templar, specs)
+            for host in variables["ansible_play_hosts_all"]
+        }
+        require_all(every, variables["groups"])
         servers: dict[tuple[str, str], dict[str, Settings]] = {}
-        for host in variables["ansible_play_hosts_all"]:
-            settings = Settings(variables["hostvars"].raw_get(host), self._templar, specs)
-            servers.setdefault((settings["database_engine"], settings.machine), {})[host] = settings
+        for host, settings in every.items():
+            server = settings["database_host"] or host
+            if "apps" in roles_of(host, settings["database_host"]):
+                servers.setdefault((settings["database_engine"], every[server].machine), {})[host] = settings
         problems, sums = [], {}
         for (engine, machine), hosts in servers.items():
             allowed = [
-                int((each[f"{engine}_settings"] or {}).get("max_connections", each.number(f"{engine}_max_connections")))
-                for each in hosts.values()
+                each.allowed(engine) for each in (every[app["database_host"] or host] for host, app in hosts.items())
             ]
             demands = [demand_of(host, settings) for host, settings in hosts.items()]
-            server = Server(engine, machine, min(allowed), reserved, demands)
+            is_apart = any(app["database_host"] for app in hosts.values())
+            server = Server(engine, machine, min(allowed), reserved, demands, is_apart)
             sums[machine] = total(server)
             problems.append(problem(server))
             for demand, settings in zip(demands, hosts.values(), strict=True):

@@ -10,10 +10,12 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.initech.django.plugins.module_utils.inputs import (
     advice,
     clear_vaults,
+    database_host_problem,
     evaluator,
     load_specs,
     problems,
     require_one_environment,
+    roles_of,
     where,
 )
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
@@ -31,13 +33,14 @@ class ActionModule(ActionBase):
         variables = task_vars or {}
         _, options = self.validate_argument_spec({"complete": {"type": "bool", "default": True}})
         try:
-            result.update(changed=False, environment=self.check(variables, options["complete"]))
+            environment, roles = self.check(variables, options["complete"])
+            result.update(changed=False, environment=environment, roles=roles)
         except Problem as problem:
             result.update(failed=True, msg=str(problem))
         return result
 
-    def check(self, variables: dict[str, Any], is_complete: bool) -> str:
-        """Return the environment of this run.
+    def check(self, variables: dict[str, Any], is_complete: bool) -> tuple[str, dict[str, list[str]]]:
+        """Return the environment of this run, and of which groups each host is.
 
         Args:
             variables: of the task.
@@ -69,13 +72,18 @@ class ActionModule(ActionBase):
                 environment, {name: templated(raw[name]) for name in specs if name in raw}, specs
             )
             found += [line for line in lines if line not in found]
+        named = {
+            host: str(evaluator(self._templar, raw)(raw.get("database_host") or "")) for host, raw in hosts.items()
+        }
+        wrong = database_host_problem(named, variables["groups"][environment], environment)
+        found += [wrong] if wrong else []
         if found:
             raise Problem(
                 f"The environment {environment} is not complete. Fill in, then type the same again:\n"
                 + "\n".join(f"  {line}" for line in found)
                 + advice(environment, found)
             )
-        return environment
+        return environment, {host: roles_of(host, name) for host, name in named.items()}
 
     def invalid(self, environment: str, values: dict[str, Any], specs: dict[str, Any]) -> list[str]:
         """Return what is not of the type that its role's argument_specs say, a line each."""

@@ -56,6 +56,7 @@ class Server:
         allowed: how many connections it accepts.
         reserved: for administrators, management commands, timers and backups.
         demands: those of the apps, at least one.
+        is_apart: it is on a host of its own, before which no PgBouncer can stand.
     """
 
     engine: str
@@ -63,6 +64,7 @@ class Server:
     allowed: int
     reserved: int
     demands: Sequence[Demand]
+    is_apart: bool = False
 
 
 def has_own_pool(server: Server, demand: Demand) -> bool:
@@ -133,7 +135,7 @@ def _proposals(server: Server) -> list[Mapping[str, int]]:
         values
         for number, values in enumerate(found)
         if not any(each.keys() == values.keys() for each in found[number + 1 :])
-        and not ("database_pool" in values and all(each.is_pooled for each in server.demands))
+        and not ("database_pool" in values and (all(each.is_pooled for each in server.demands) or server.is_apart))
     ]
 
 

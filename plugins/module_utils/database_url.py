@@ -12,6 +12,12 @@ SCHEMES = {"postgresql": "postgres", "mysql": "mysql"}
 """How the URL of each engine begins."""
 
 PORTS = {"postgresql": 5432, "mysql": 3306}
+TLS = {
+    "postgresql": "sslmode=verify-full&sslrootcert={}",
+    "mysql": "ssl_ca={}&ssl_verify_cert=true&ssl_verify_identity=true",
+}
+"""How psycopg and PyMySQL are told to take no other server for the database: the file is filled in."""
+
 SOCKETS = "/run/postgresql"
 """Where PostgreSQL's sockets are on Debian and Ubuntu."""
 
@@ -30,6 +36,7 @@ def database_url(
     port: int | None = None,
     engine: str = "postgresql",
     pool: bool = False,
+    certificate: str = "",
 ) -> str:
     """Return the URL of a database.
 
@@ -44,13 +51,17 @@ def database_url(
         pool: PgBouncer stands before PostgreSQL. Then the host is the directory of the server's socket, where the app
             finds PgBouncer, and everybody else the server; and Django keeps nothing in a connection that the next
             transaction would look for. MySQL has its pool in the server, and its URL stays the same.
+        certificate: the file on the app's host by which it recognises a server elsewhere. Empty is no TLS.
 
     Raises:
-        Problem: something is empty, the engine is unknown, or what is given would be read back as something else.
+        Problem: something is empty, the engine is unknown, what is given would be read back as something else, or
+            a pool stands before a server elsewhere.
     """
     if engine not in PORTS:
         raise Problem(f"database_url: engine is {engine!r}, and not one of {', '.join(PORTS)}.")
     if pool and engine == "postgresql":
+        if certificate:
+            raise Problem("PgBouncer is not set up for a database on a host of its own. Set database_pool to false.")
         url = database_url(password, user=user, name=name, host=SOCKETS)
         return f"{url}?CONN_MAX_AGE=0&DISABLE_SERVER_SIDE_CURSORS=True"
     given = {"password": password, "user": user, "name": name, "host": host}
@@ -67,7 +78,19 @@ def database_url(
             raise Problem("database_url: name holds a /, which beside a unix socket is read as a directory.")
         # django-environ's form for a socket: no host, and the directory as the first part of the path.
         return f"{SCHEMES[engine]}://{login}@/{quote(host)}/{quote(name, safe='')}"
-    return f"{SCHEMES[engine]}://{login}@{_address(host)}:{port or PORTS[engine]}/{quote(name, safe='')}"
+    url = f"{SCHEMES[engine]}://{login}@{_address(host)}:{port or PORTS[engine]}/{quote(name, safe='')}"
+    return f"{url}?{TLS[engine].format(quote(certificate, safe='/'))}" if certificate else url
+
+
+def certificate_path(app: str) -> str:
+    """Return the file on the app's host that holds the certificate of its database on a host of its own.
+
+    Raises:
+        Problem: the app has no name.
+    """
+    if not app:
+        raise Problem("database_url: app must be text and not empty, since the database is on a host of its own.")
+    return f"/etc/{app}/database.crt"
 
 
 def _address(host: str) -> str:

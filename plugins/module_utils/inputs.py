@@ -121,6 +121,40 @@ def require_one_environment(environments: Mapping[str, str]) -> str:
     return next(iter(hosts))
 
 
+def database_host_problem(hosts: Mapping[str, str], members: Sequence[str], environment: str) -> str | None:
+    """Return what is wrong with the host that is named for the database, or None.
+
+    Args:
+        hosts: what each host of the run says; empty where the database is on the app's own.
+        members: the names of all hosts of the environment.
+        environment: its name.
+    """
+    file = where(environment, "database_host")
+    named = sorted(set(hosts.values()))
+    if len(named) > 1:
+        texts = ", ".join(repr(name) for name in named)
+        return f"{file}: database_host is {texts}, by host; all hosts of an environment share one database"
+    if not named or not named[0]:
+        return None
+    if named[0] not in members:
+        return f"{file}: database_host is {named[0]!r}, and {environment} has {', '.join(members)}. Add it to hosts.yml"
+    if len(members) == 1:
+        return f"{file}: database_host is the only host of {environment}. Remove it, and the database is beside the app"
+    return None
+
+
+def roles_of(host: str, database_host: str) -> list[str]:
+    """Return of which groups a host is, `apps`, `databases` or both.
+
+    Args:
+        host: its name in the inventory.
+        database_host: the name of the one that has the database and nothing else; empty where each host has its own.
+    """
+    if not database_host:
+        return ["apps", "databases"]
+    return ["databases" if host == database_host else "apps"]
+
+
 def where(environment: str, name: str) -> str:
     """Return the file in which a variable of an environment belongs."""
     file = re.split("[_.:]", name)[0]

@@ -33,6 +33,9 @@ KEY_PATH = "release_env.SECRET_KEY"
 CREDENTIAL_PATH = "database_password"
 USER_PATH = "database_user"
 BACKUP = "vault_backup_passphrase"
+URL_LOOKUP = "initech.django.database_url"
+"""The lookup that takes the two from the inventory by itself."""
+
 BACKUP_PATH = "backup_passphrase"
 
 NOBODY_KNOWS = "nobody-knows-"
@@ -208,7 +211,8 @@ def names_in(template: str) -> Mapping[str, bool]:
                 guarded.add(inner)
             elif isinstance(node, nodes.Test) and node.name in ("defined", "undefined"):
                 tested.add(inner.name)
-    found: dict[str, bool] = {}
+    asks = any(constant.value == URL_LOOKUP for constant in tree.find_all(nodes.Const))
+    found = dict.fromkeys((USER_PATH, CREDENTIAL_PATH), True) if asks else {}
     for name in tree.find_all(nodes.Name):
         found[name.name] = found.get(name.name, False) or not (name in guarded or name.name in tested)
     return found
@@ -519,8 +523,7 @@ def password_problems(hosts: Mapping[str, Variables], played: Collection[str], n
         if not {CREDENTIAL_PATH, USER_PATH} <= variables.reached("release_env"):
             found.append(
                 f"{release}: release_env does not follow from {USER_PATH} and {CREDENTIAL_PATH}. Write: "
-                'DATABASE_URL: "{{ database_password | initech.django.database_url(user=database_user, '
-                'name=database_name, engine=database_engine, pool=database_pool | default(false)) }}"'
+                f'DATABASE_URL: "{{{{ lookup({URL_LOOKUP!r}) }}}}"'
             )
     return list(dict.fromkeys(found))
 

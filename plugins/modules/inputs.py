@@ -32,4 +32,9 @@ environment:
   type: str
   returned: success
   sample: prod
+roles:
+  description: Of which groups each host of the play is, C(apps), C(databases) or both.
+  type: dict
+  returned: success
+  sample: {web1: [apps], db1: [databases]}
 """

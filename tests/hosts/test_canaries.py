@@ -19,7 +19,7 @@ from shop import IDENTITY
 
 CANARIES = {name: f"canary-{name}-{secrets.token_hex(12)}" for name in ("key", "database", "next", "token")}
 NEXT = "vault_database_password_next"
-URL = "{{ database_password | initech.django.database_url(user=database_user, name=database_name) }}"
+URL = "{{ lookup('initech.django.database_url') }}"
 ENV = "/srv/canary/releases/*/source/.env"
 ELSEWHERE = "/ --exclude-dir=proc --exclude-dir=sys"
 

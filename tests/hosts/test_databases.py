@@ -23,7 +23,7 @@ KILL = """
 until [ -e /var/lib/postgresql/upgrading-17 ] && [ -d /var/lib/postgresql/17/main/base ]; do :; done
 systemctl kill --signal=KILL postgresql-upgrade
 """
-URL = "{{ database_password | initech.django.database_url(user=database_user, name=database_name) }}"
+URL = "{{ lookup('initech.django.database_url') }}"
 FILL = "CREATE TABLE kept AS SELECT id, md5(id::text) AS text FROM generate_series(1, 50000) AS id"
 SUM = "SELECT count(*), sum(hashtext(text)) FROM kept"
 

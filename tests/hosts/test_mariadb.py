@@ -11,7 +11,7 @@ from apps import App, example
 from demo import Demo, Result
 from load import Load
 
-URL = "{{ database_password | initech.django.database_url(user=database_user, name=database_name, engine='mysql') }}"
+URL = "{{ lookup('initech.django.database_url') }}"
 
 
 @pytest.fixture(scope="module")

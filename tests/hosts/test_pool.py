@@ -16,8 +16,7 @@ from demo import Demo, Result
 AT_ONCE = 2000
 SIZE = 80
 PAGE = "/slow-sql/?x=3&seconds=0.2"
-URL = """{{ database_password | initech.django.database_url(user=database_user, name=database_name,
-    pool=database_pool | default(false)) }}"""
+URL = "{{ lookup('initech.django.database_url') }}"
 COUNT = "SELECT count(*) FROM pg_stat_activity WHERE datname = 'pooled'"
 WATCH = f"""cd /tmp; for i in $(seq 150); do echo "{COUNT}; SELECT pg_sleep(0.1);"; done |
     runuser -u postgres -- psql -At | sort -n | tail -1"""

@@ -104,7 +104,7 @@ def test_nothing_is_to_be_done_afterwards(demo: Demo, rotation: tuple[tuple[str,
 
 
 def test_where_nothing_is_live_only_the_vault_changes(demo: Demo, tmp_path: Path) -> None:
-    url = "{{ database_password | initech.django.database_url(user=database_user, name=database_name) }}"
+    url = "{{ lookup('initech.django.database_url') }}"
     env = {"ENVIRONMENT": "demo", "DEBUG": False, "SECRET_KEY": "s", "DATABASE_URL": url}
     variables = {"database_password": "{{ vault_it }}", "release_repository": str(demo.path), "release_env": env}
     app = App(demo, tmp_path / "hosts.yml", "unborn", variables, {"vault_it": "old"})

@@ -569,6 +569,31 @@ def test_postgresql_is_sized_by_its_host_and_by_its_part_of_it() -> None:
     assert read_back(settings_text(postgresql_slow_query_seconds=0.25))["log_min_duration_statement"] == "250"
 
 
+def test_only_a_database_that_others_reach_listens_to_them_and_shows_a_certificate() -> None:
+    alone = render("postgresql", "initech.conf.j2", __postgresql_info=HOST, **REQUIRED)
+    assert "listen_addresses" not in alone
+    assert "ssl" not in alone
+    shared = render(
+        "postgresql", "initech.conf.j2", __postgresql_info=HOST, postgresql_clients=["10.0.0.11"], **REQUIRED
+    )
+    assert {"listen_addresses = '*'", "ssl_key_file = '/etc/ssl/initech/postgresql.key'"} <= set(shared.splitlines())
+    assert "bind_address" not in "".join(mysql_text())
+    assert {'bind_address = "*"', 'ssl_key = "/etc/ssl/initech/mysql.key"'} <= set(
+        mysql_text(mysql_clients=["10.0.0.11"])
+    )
+
+
+def test_who_may_connect_is_named_by_address_and_role() -> None:
+    names = {"postgresql_database": "shop", "postgresql_user": "owner"}
+    known = variables("postgresql", **names)
+    assert evaluate(known["__postgresql_rules"], known).strip() == "local shop +owner scram-sha-256"
+    known = variables("postgresql", **names, postgresql_clients=["10.0.0.11", "fd00::12"])
+    assert evaluate(known["__postgresql_rules"], known).strip().splitlines() == [
+        "hostssl shop +owner 10.0.0.11/32 scram-sha-256",
+        "hostssl shop +owner fd00::12/128 scram-sha-256",
+    ]
+
+
 @needs("postgres")
 def test_postgresql_itself_accepts_what_is_computed(tmp_path: Path) -> None:
     file = tmp_path / "postgresql.conf"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from ansible.template import Templar
-from ansible_collections.initech.django.plugins.action.connections import Settings, demand_of
+from ansible_collections.initech.django.plugins.action.connections import ActionModule, Settings, demand_of
 from ansible_collections.initech.django.plugins.module_utils.connections import Demand
 from ansible_collections.initech.django.plugins.module_utils.inputs import load_specs
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
@@ -45,3 +45,47 @@ def test_a_host_that_nobody_asked_for_its_cores_is_refused_with_what_to_gather()
     with pytest.raises(Problem, match="cores of web1 are not known"):
         demand({}, {})
     assert demand({"gunicorn_workers": 3}, {}).workers == 3
+
+
+# A database on a host of its own
+
+SPLIT = {
+    "app_environment": "prod",
+    "database_engine": "postgresql",
+    "database_host": "db1",
+    "ansible_facts": FACTS,
+    "database_connections": 100,
+}
+
+
+class Inventory(dict[str, Any]):
+    """As much of hostvars as the action asks for."""
+
+    raw_get = dict.__getitem__
+
+
+def sums(hosts: Mapping[str, Mapping[str, Any]], played: list[str]) -> dict[str, int]:
+    """Return what the action makes of an environment, of which some hosts are played."""
+    action = ActionModule.__new__(ActionModule)
+    action._templar = Templar(loader=None, variables={})
+    raw = Inventory({name: {**SPLIT, "inventory_hostname": name, **own} for name, own in hosts.items()})
+    return action.check(
+        {"ansible_play_hosts_all": played, "hostvars": raw, "groups": {"prod": list(hosts)}}, reserved=20
+    )
+
+
+def test_all_hosts_of_an_app_share_the_server_of_the_host_that_has_the_database_and_no_app() -> None:
+    hosts: dict[str, dict[str, Any]] = {"web1": {}, "web2": {}, "db1": {"ansible_host": "10.0.0.7"}}
+    assert sums(hosts, list(hosts)) == {"10.0.0.7": 100 + 100 + 100 + 20}
+
+
+def test_what_its_server_accepts_is_what_that_hosts_variables_say_and_no_pool_is_proposed() -> None:
+    hosts = {"web1": {"postgresql_max_connections": 900}, "db1": {"postgresql_max_connections": 150}}
+    with pytest.raises(Problem, match="postgresql_max_connections is 150") as caught:
+        sums(hosts, list(hosts))
+    assert "database_pool" not in str(caught.value)
+
+
+def test_a_run_that_leaves_out_a_host_of_the_database_is_refused_with_what_to_type() -> None:
+    with pytest.raises(Problem, match=r"share the database on db1, and this run leaves out web2. Type -l prod"):
+        sums({"web1": {}, "web2": {}, "db1": {}}, ["web1", "db1"])

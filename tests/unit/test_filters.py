@@ -14,7 +14,6 @@ import yaml
 from ansible.errors import AnsibleFilterError
 from ansible_collections.initech.django.plugins.filter.cut_keys import FilterModule as CutKeys
 from ansible_collections.initech.django.plugins.filter.database_settings import FilterModule as DatabaseSettings
-from ansible_collections.initech.django.plugins.filter.database_url import FilterModule as DatabaseUrl
 from ansible_collections.initech.django.plugins.filter.dotenv import FilterModule as Dotenv
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -23,7 +22,6 @@ RELEASE = ROOT / "roles" / "release"
 
 dotenv = Dotenv().filters()["dotenv"]
 cut_keys = CutKeys().filters()["cut_keys"]
-database_url = DatabaseUrl().filters()["database_url"]
 database_settings = DatabaseSettings().filters()["database_settings"]
 
 
@@ -53,9 +51,13 @@ def template(directory: Path, text: str, **variables: Any) -> dict[str, Any]:
 def test_ansible_finds_the_filters_and_hands_on_what_an_inventory_holds(tmp_path: Path) -> None:
     answer = template(
         tmp_path,
-        "{{ env | combine({'URL': s | initech.django.database_url(user='u', name='n')}) | initech.django.dotenv }}",
+        "{{ env | combine({'URL': lookup('initech.django.database_url')}) | initech.django.dotenv }}",
         env={"DEBUG": False, "NUMBER": 5, "SHARE": 0.5, "HOSTS": ["a", "b"], "TEXT": "a # b", "FROM": "{{ s }}"},
         s="p@ss",
+        database_engine="postgresql",
+        database_user="{{ database_name[0] }}",
+        database_name="name",
+        database_password="{{ s }}",
     )
     assert answer["msg"].splitlines() == [
         "DEBUG=False",
@@ -64,7 +66,7 @@ def test_ansible_finds_the_filters_and_hands_on_what_an_inventory_holds(tmp_path
         "NUMBER=5",
         "SHARE=0.5",
         "TEXT='\"a # b\"'",
-        "URL=postgres://u:p%40ss@127.0.0.1:5432/n",
+        "URL=postgres://n:p%40ss@127.0.0.1:5432/name",
     ]
 
 
@@ -86,17 +88,6 @@ def test_a_mapping_becomes_an_env_file_in_either_way_of_quoting() -> None:
 def test_what_is_no_mapping_is_refused_by_its_type(values: Any, name: str) -> None:
     with pytest.raises(AnsibleFilterError, match=rf"^initech\.django\.dotenv takes a mapping, not a {name}$"):
         dotenv(values)
-
-
-@pytest.mark.parametrize(("pool", "is_pooled"), [("true", True), ("false", False), ("no", False), (True, True)])
-def test_a_switch_from_the_command_line_is_text_and_means_what_it_says(pool: Any, is_pooled: bool) -> None:
-    url = database_url("p", user="u", name="n", pool=pool)
-    assert ("/run/postgresql" in url) == is_pooled
-
-
-def test_a_pool_that_is_neither_on_nor_off_is_refused() -> None:
-    with pytest.raises(AnsibleFilterError, match="maybe"):
-        database_url("p", user="u", name="n", pool="maybe")
 
 
 def test_the_keys_whose_values_hold_a_number_sign_for_systemd_are_told_without_their_values() -> None:
@@ -134,25 +125,6 @@ def test_a_value_that_cannot_be_written_is_refused_without_showing_it() -> None:
         dotenv({"A": "S3cr3t\n"})
     assert "S3cr3t" not in str(error.value)
     assert error.value.__suppress_context__
-
-
-def test_a_url_is_computed_from_all_that_is_known() -> None:
-    url = database_url("p@", user="u", name="n", host="db.example.com", port=3307, engine="mysql")
-    assert url == "mysql://u:p%40@db.example.com:3307/n"
-
-
-@pytest.mark.parametrize(
-    ("parts", "message"),
-    [
-        ({"user": "", "name": "n"}, r"^database_url: user must be text and not empty\.$"),
-        ({"user": "u"}, r"^database_url\(\) missing 1 required keyword-only argument: 'name'$"),
-        ({"user": "u", "name": "n", "pasword": "S3cr3t"}, r"^database_url\(\) got an unexpected keyword argument"),
-    ],
-)
-def test_a_wrong_part_of_a_url_is_refused_by_its_name(parts: dict[str, Any], message: str) -> None:
-    with pytest.raises(AnsibleFilterError, match=message) as error:
-        database_url("S3cr3t", **parts)
-    assert "S3cr3t" not in str(error.value)
 
 
 HOST = {"memory": 7950, "cores": 4, "changed": False}

@@ -10,10 +10,12 @@ import pytest
 from ansible_collections.initech.django.plugins.module_utils.inputs import (
     advice,
     clear_vaults,
+    database_host_problem,
     leaf_problem,
     leaves,
     problems,
     require_one_environment,
+    roles_of,
     where,
 )
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
@@ -255,3 +257,30 @@ def test_make_check_finds_a_clear_vault_wherever_it_lies_below_the_inventories(t
 
 def test_no_vault_in_this_repository_can_be_read_by_anybody() -> None:
     assert clear(Path(__file__).resolve().parents[2] / "inventories") == []
+
+
+# A database on a host of its own
+
+
+def test_a_host_is_of_the_app_of_the_database_or_of_both() -> None:
+    assert roles_of("web1", "") == ["apps", "databases"]
+    assert [roles_of(host, "db1") for host in ("web1", "db1")] == [["apps"], ["databases"]]
+
+
+@pytest.mark.parametrize(
+    ("hosts", "members", "wrong"),
+    [
+        ({"web1": "", "web2": ""}, ["web1", "web2"], None),
+        ({"web1": "db1", "db1": "db1"}, ["db1", "web1"], None),
+        ({"web1": "db1"}, ["db1", "web1"], None),
+        ({"web1": "db1", "web2": ""}, ["db1", "web1", "web2"], "database_host is '', 'db1', by host"),
+        ({"web1": "db2"}, ["db1", "web1"], "database_host is 'db2', and prod has db1, web1. Add it to hosts.yml"),
+        ({"db1": "db1"}, ["db1"], "database_host is the only host of prod. Remove it"),
+    ],
+)
+def test_the_host_of_the_database_is_one_more_of_the_environment(
+    hosts: dict[str, str], members: list[str], wrong: str | None
+) -> None:
+    found = database_host_problem(hosts, members, "prod")
+    assert (found is None) == (wrong is None)
+    assert not wrong or f"inventories/prod/group_vars/prod/database.yml: {wrong}" in str(found)

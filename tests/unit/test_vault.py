@@ -49,7 +49,7 @@ INVENTORY: dict[str, Any] = {
         "DEBUG": False,
         "SECRET_KEY": "{{ vault_secret_key }}",
         "SECRET_KEY_FALLBACKS": "{{ vault_secret_key_fallbacks | default([]) }}",
-        "DATABASE_URL": "{{ database_password | initech.django.database_url(user=database_user, name='shop') }}",
+        "DATABASE_URL": "{{ lookup('initech.django.database_url') }}",
     },
 }
 BOTH = {"vault_secret_key": f"{CANARY}key", "vault_database_password": f"{CANARY}database"}
@@ -220,7 +220,11 @@ def test_a_name_can_be_changed_and_removed_in_braces_only_where_that_is_safe() -
         ("{{ vault_a }}", {"vault_a": True}),
         ("{% if vault_a %}{{ vault_b }}{% endif %}", {"vault_a": True, "vault_b": True}),
         ("https://shop:{{ vault_a | urlencode }}@x", {"vault_a": True}),
-        ("{{ x | initech.django.database_url(password=vault_a) }}", {"x": True, "vault_a": True}),
+        ("{{ x | urlencode(password=vault_a) }}", {"x": True, "vault_a": True}),
+        (
+            "{{ lookup('initech.django.database_url') }}",
+            {"lookup": True, "database_user": True, "database_password": True},
+        ),
         ("{{ vault_a | default('') }}", {"vault_a": False}),
         ("{{ vault_a | default('') | upper }}", {"vault_a": False}),
         ("{{ vault_a.b[0] | d(vault_c) }}", {"vault_a": False, "vault_c": True}),
@@ -467,7 +471,7 @@ FOLLOWS = "release_env does not follow from database_user and database_password.
             "postgres://shop:{{ vault_database_password }}@db/shop",
             "release_env refers to vault_database_password. Write",
         ),
-        ("{{ database_password | initech.django.database_url(user='shop', name='shop') }}", FOLLOWS),
+        ("postgres://shop:{{ database_password }}@db/shop", FOLLOWS),
     ],
 )
 def test_an_inventory_whose_url_would_not_follow_is_told_what_to_write(url: str, wrong: str) -> None:

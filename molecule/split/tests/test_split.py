@@ -1,0 +1,167 @@
+"""What the hosts of an app are like whose database is on a host of its own, before and after a reboot."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+import testinfra
+
+Host = Any  # testinfra has no types
+
+GET = "import sys, urllib.request as r; sys.stdout.write(r.urlopen(sys.argv[1], timeout=30).read().decode())"
+TIMED = f"import time; started = time.monotonic(); {GET}; print(time.monotonic() - started)"
+CERTIFICATE = "/etc/slow-sql/database.crt"
+OTHERS = "/etc/ssl/certs/ca-certificates.crt"
+DOTENV = "/srv/slow-sql/current/project/.env"
+
+SUPERUSER = {
+    "postgres": "cd / && runuser -u postgres -- psql --tuples-only --no-align --command %s",
+    "mysql": "mariadb --skip-column-names --raw --execute %s",
+}
+BACKENDS = {
+    "postgres": "SELECT count(*) FROM pg_stat_activity WHERE usename = 'slow_sql'",
+    "mysql": "SELECT count(*) FROM information_schema.processlist WHERE user = 'slow_sql'",
+}
+CLIENTS = {"postgres": "postgresql-client", "mysql": "mariadb-client"}
+WITH_TLS = {"postgres": "sslmode=verify-full sslrootcert={}", "mysql": "--ssl-ca={} --ssl-verify-server-cert"}
+BLIND = {"postgres": "sslmode=require", "mysql": "--ssl --skip-ssl-verify-server-cert"}
+PLAIN = {"postgres": "sslmode=disable", "mysql": "--skip-ssl"}
+
+
+class Url:
+    """The parts of the app's DATABASE_URL."""
+
+    def __init__(self, text: str) -> None:
+        found = re.fullmatch(r"(\w+)://(.*?):(.*?)@(.*?):(\d+)/(.*?)\?(.*)", text)
+        assert found, "DATABASE_URL leads to no other host"
+        self.engine, self.user, password, self.address, _, self.name, self.options = found.groups()
+        self.password = unquote(password)
+
+
+def other(host: Host, name: str) -> Host:
+    """Return another host of the scenario."""
+    return testinfra.get_host(f"ssh://{name}", ssh_config=host.backend.ssh_config, sudo=True)
+
+
+@pytest.fixture(name="url")
+def _url(host: Host) -> Url:
+    (text,) = re.findall(r"^DATABASE_URL=(.*)$", host.file(DOTENV).content_string, re.MULTILINE)
+    return Url(text.strip("'\""))
+
+
+@pytest.fixture(autouse=True)
+def _answers(host: Host) -> None:
+    """Wait until the site is there, which after a reboot takes a moment."""
+    deadline = time.monotonic() + 60
+    while host.run("python3 -c %s http://127.0.0.1/", GET).rc != 0:
+        assert time.monotonic() < deadline, host.check_output("journalctl --no-pager --lines 40")
+
+
+def ask(host: Host, url: Url, tls: str, password: str | None = None, user: str | None = None) -> Any:
+    """Return what the client says that asks the database for two times three."""
+    client = {
+        "postgres": "PGPASSWORD=%s psql --tuples-only --no-align --command 'SELECT 2 * 3' %s",
+        "mysql": "MYSQL_PWD=%s mariadb --skip-column-names --execute 'SELECT 2 * 3'",
+    }[url.engine]
+    user = user or url.user
+    password = url.password if password is None else password
+    if url.engine == "postgres":
+        target = f"host={url.address} dbname={url.name} user={user} {tls}"
+        return host.run(client, password, target)
+    return host.run(f"{client} {tls} --host={url.address} --user={user} {url.name}", password)
+
+
+def backends(host: Host, url: Url) -> int:
+    """Return how many connections the app's user has."""
+    return int(other(host, "db").check_output(SUPERUSER[url.engine], BACKENDS[url.engine]))
+
+
+def test_every_host_has_started_everything_and_only_one_has_a_database_server(host: Host, url: Url) -> None:
+    assert host.check_output("systemctl is-system-running --wait") == "running"
+    assert host.run("pgrep --exact 'postgres|mariadbd'").rc != 0
+    assert other(host, "db").check_output("systemctl is-system-running --wait") == "running"
+    assert url.options.endswith("sslrootcert=" + CERTIFICATE) or url.options.startswith("ssl_ca=" + CERTIFICATE)
+
+
+def test_ten_slow_requests_take_one_wait_and_ten_connections_that_are_gone_afterwards(host: Host, url: Url) -> None:
+    for _ in range(8):
+        host.check_output("python3 -c %s http://127.0.0.1/", GET)
+    before, most = backends(host, url), 0
+    with ThreadPoolExecutor() as pool:
+        answer = pool.submit(host.check_output, "python3 -c %s http://127.0.0.1/ten-slow-requests/", TIMED)
+        while not answer.done():
+            most = max(most, backends(host, url))
+    *squares, seconds = answer.result().split()
+    assert sorted(map(int, squares)) == [x * x for x in range(1, 11)]
+    assert float(seconds) < 5.5
+    assert most == before + 10
+    deadline = time.monotonic() + 5
+    while backends(host, url) != before:
+        assert time.monotonic() < deadline
+
+
+def test_both_hosts_of_the_app_have_the_same_database_which_was_migrated_once(host: Host, url: Url) -> None:
+    sql = {
+        "postgres": "SELECT count(*) - count(DISTINCT (app, name)) FROM django_migrations",
+        "mysql": "SELECT count(*) - count(DISTINCT app, name) FROM slow_sql.django_migrations",
+    }[url.engine]
+    command = SUPERUSER[url.engine].replace("psql", "psql --dbname=slow_sql")
+    assert other(host, "db").check_output(command, sql).strip() == "0"
+    assert "Ten slow queries" in host.check_output("python3 -c %s http://127.0.0.1/", GET)
+
+
+def test_the_app_itself_comes_in_over_tls_and_knows_its_server(host: Host, url: Url) -> None:
+    assert ask(host, url, WITH_TLS[url.engine].format(CERTIFICATE)).stdout.strip() == "6"
+    # Of any other server, such as one in between, it would think so.
+    refused = ask(host, url, WITH_TLS[url.engine].format(OTHERS))
+    assert refused.rc != 0
+    assert re.search("certificate verify failed|self.signed|certificate.*validat", refused.stderr, re.IGNORECASE)
+
+
+Refusals = Callable[[Host, Url], Any]
+NOBODY = "no pg_hba.conf entry for host"
+DENIED = "Access denied for user"
+
+
+@pytest.mark.parametrize(
+    ("attempt", "messages"),
+    [
+        (lambda host, url: ask(host, url, BLIND[url.engine], password="wrong"), ("password authentication", DENIED)),
+        (lambda host, url: ask(host, url, BLIND[url.engine], password=""), ("no password supplied", DENIED)),
+        (lambda host, url: ask(host, url, PLAIN[url.engine]), (f"{NOBODY}.*no encryption", DENIED)),
+        (lambda host, url: ask(host, url, BLIND[url.engine], user="postgres"), (f"{NOBODY}.*user .postgres.", DENIED)),
+        (lambda host, url: ask(host, url, BLIND[url.engine], user="root"), (f"{NOBODY}.*user .root.", DENIED)),
+    ],
+    ids=["wrong password", "empty password", "without TLS", "administrator", "wrong role"],
+)
+def test_from_a_host_of_the_app_others_are_refused(
+    host: Host, url: Url, attempt: Refusals, messages: tuple[str, str]
+) -> None:
+    refused = attempt(host, url)
+    assert refused.rc != 0
+    assert re.search(messages[url.engine == "mysql"], refused.stderr), refused.stderr
+
+
+def test_from_another_host_even_the_right_password_is_refused(host: Host, url: Url) -> None:
+    stranger = other(host, "stranger")
+    if stranger.run("which psql mariadb").stdout == "":
+        stranger.check_output("apt-get -qq update && apt-get -qq install --yes %s >/dev/null", CLIENTS[url.engine])
+    refused = ask(stranger, url, BLIND[url.engine])
+    assert refused.rc != 0
+    assert re.search(f"{NOBODY}|is not allowed to connect", refused.stderr), refused.stderr
+
+
+def test_only_root_and_the_server_can_read_its_key(host: Host, url: Url) -> None:
+    db = other(host, "db")
+    group, name = {"postgres": ("postgres", "postgresql"), "mysql": ("mysql", "mysql")}[url.engine]
+    key = db.file(f"/etc/ssl/initech/{name}.key")
+    assert (key.user, key.group, key.mode) == ("root", group, 0o640)
+    certificate = db.file(f"/etc/ssl/initech/{name}.crt").content_string
+    assert certificate == host.file(CERTIFICATE).content_string
+    assert "PRIVATE" not in certificate
