@@ -68,6 +68,10 @@ report:
 """
 
 
+ENDED = "recovery ended before configured recovery target was reached"
+"""What a server says that finds no commit after the chosen second."""
+
+
 def how_far(target: float | None, label: str) -> list[str]:
     """Return from where and how far pgBackRest is to have a server recover."""
     if target is None:
@@ -111,7 +115,7 @@ class Restore:
         if self.options["over_live"]:
             self.replace(how_far(target, backup.label), keep)
         else:
-            self.put_beside(beside, how_far(target, backup.label), keep)
+            self.put_beside(beside, backup, target, keep)
         self.restore_uploads(target)
         return backup.label
 
@@ -144,15 +148,23 @@ class Restore:
         except Problem as problem:
             self.report.append(f"Not everything may be in the archive. {problem}")
 
-    def put_beside(self, target: clusters.Cluster, options: list[str], keep: int) -> None:
+    def put_beside(self, target: clusters.Cluster, backup: backups.Backup, moment: float | None, keep: int) -> None:
         """Restore to a cluster of its own.
 
         Raises:
             Problem: it failed; what is half-made the next run removes.
         """
         target.begin()
-        clusters.fetch(self.live, target, options, keep)
-        clusters.adopt(target)
+        clusters.fetch(self.live, target, how_far(moment, backup.label), keep)
+        try:
+            clusters.adopt(target)
+        except Problem as problem:
+            # The log from before an upgrade has an end. Nothing was committed between that and the chosen second.
+            if backup.is_current or ENDED not in str(problem):
+                raise
+            target.clear()
+            clusters.fetch(self.live, target, how_far(None, backup.label), keep)
+            clusters.adopt(target)
         target.wait("SELECT pg_is_in_recovery()", "f")
         target.marker.write_text(f"{self.options['time'] or 'the newest'}\n", encoding="utf-8")
         target.draft.unlink()
