@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible_collections.initech.django.plugins.module_utils.inputs import (
     advice,
@@ -75,7 +76,13 @@ class ActionModule(ActionBase):
         named = {
             host: str(evaluator(self._templar, raw)(raw.get("database_host") or "")) for host, raw in hosts.items()
         }
-        wrong = database_host_problem(named, variables["groups"][environment], environment)
+        backed_up = any(
+            boolean(evaluator(self._templar, raw)(raw.get("backup_enabled", False)), strict=False)
+            for host, raw in hosts.items()
+            if named[host]
+        )
+        members = variables["groups"][environment]
+        wrong = database_host_problem(named, members, environment, is_backed_up=backed_up)
         found += [wrong] if wrong else []
         if found:
             raise Problem(
