@@ -32,10 +32,10 @@ DATABASE = "vault_database_password"
 KEY_PATH = "release_env.SECRET_KEY"
 CREDENTIAL_PATH = "database_password"
 USER_PATH = "database_user"
-BACKUP = "vault_backup_passphrase"
 URL_LOOKUP = "initech.django.database_url"
 """The lookup that takes the two from the inventory by itself."""
 
+BACKUP = "vault_backup_passphrase"
 BACKUP_PATH = "backup_passphrase"
 
 NOBODY_KNOWS = "nobody-knows-"
