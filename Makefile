@@ -35,18 +35,20 @@ lint: setup
 	mypy -p ansible_collections.initech.django.plugins
 	mypy bench molecule tests
 	yamllint .
-	@# Nothing is decrypted: any file will do as the password, and nobody is asked for one.
-	ANSIBLE_VAULT_IDENTITY_LIST=lint@LICENSE ansible-lint
+	@# Nothing is decrypted: any file will do as the password, and nobody is asked for one. Of the inventories it reads the
+	@# files; the sixty Ansibles that it starts, which see to the syntax of playbooks, need none.
+	ANSIBLE_VAULT_IDENTITY_LIST=lint@LICENSE ANSIBLE_INVENTORY=/dev/null ansible-lint
 
 .PHONY: units
 units: setup
-	pytest -q --numprocesses auto --dist worksteal tests/unit tests/roles tests/templates
+	@# The linter is one process for most of its time, so it goes first, and the tests get what it leaves of the cores.
+	nice -n 5 pytest -q --numprocesses auto --dist worksteal tests/unit tests/roles tests/templates
 
 .PHONY: test
 test: check ## Run all tests: those, all versions of django-environ, Molecule on Debian 12 and 13, and deploys of a fresh clone
-	pytest tests/environ
+	pytest --numprocesses auto tests/environ
 	molecule test --all
-	pytest tests/hosts
+	pytest --numprocesses 2 --dist loadfile tests/hosts
 
 .PHONY: lock
 lock: setup ## Freeze the controller's own requirements with the oldest Python; UPGRADE=all moves all versions
@@ -54,8 +56,12 @@ lock: setup ## Freeze the controller's own requirements with the oldest Python; 
 	  -a "directory=$(CURDIR) python=$$(command -v python3.11 || echo python3.11) upgrade=$(UPGRADE)"
 
 .PHONY: bench
-bench: setup ## Measure what is promised of speed, each as a ratio
-	@TMPDIR=/dev/shm python bench/installers.py
+bench: setup ## Measure what is promised of speed, each as a ratio: build/bench.json. All parts or PARTS="deploys waits"
+	@BENCH_MEMORY=/dev/shm python bench/run.py $(PARTS)
+
+.PHONY: faults
+faults: setup ## Break deploys on purpose, and see what is left: build/faults.json. All, or PARTS="tasks bad --times 5"
+	python tests/faults/break_deploys.py $(PARTS)
 
 .PHONY: docs
 docs: setup ## Write the tables of variables in the roles' READMEs

@@ -15,6 +15,10 @@ from ansible_collections.initech.django.plugins.module_utils.connections import 
 )
 from ansible_collections.initech.django.plugins.module_utils.inputs import evaluator, load_specs, roles_of
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
+from ansible_collections.initech.django.plugins.module_utils.processes import connections
+
+PGBOUNCER_CLIENTS = 2100
+"""How many the role pgbouncer accepts for each core, unless told otherwise."""
 
 
 class Settings:
@@ -88,14 +92,16 @@ def demand_of(host: str, settings: Settings) -> Demand:
     # From the command line it is text.
     is_pooled = boolean(settings["database_pool"])
     own = is_pooled and settings["database_engine"] == "postgresql"
+    workers = settings["processes_workers"] or []
     # Where nobody sets that of the role, it follows the one that is said once for all.
-    connections = "pgbouncer_pool_size" if own else "gunicorn_database_connections"
+    shared = "pgbouncer_pool_size" if own else "gunicorn_database_connections"
     return Demand(
         host,
         settings.number("gunicorn_workers") or settings.cores,
         settings.number("gunicorn_worker_connections"),
-        settings.number(connections if connections in settings.raw else "database_connections"),
+        settings.number(shared if shared in settings.raw else "database_connections"),
         is_pooled,
+        connections(workers, settings["processes_timers"] or [], settings.cores if workers else 0),
     )
 
 
@@ -147,8 +153,8 @@ class ActionModule(ActionBase):
             sums[machine] = total(server)
             problems.append(problem(server))
             for demand, settings in zip(demands, hosts.values(), strict=True):
-                clients = settings.number("pgbouncer_max_clients")
-                if demand.is_pooled and engine == "postgresql" and clients:
+                if demand.is_pooled and engine == "postgresql":
+                    clients = settings.number("pgbouncer_max_clients") or PGBOUNCER_CLIENTS * settings.cores
                     problems.append(pool_problem(demand, clients))
         found = [text for text in problems if text]
         if found:

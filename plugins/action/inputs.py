@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible_collections.initech.django.plugins.module_utils.inputs import (
     advice,
@@ -20,6 +19,7 @@ from ansible_collections.initech.django.plugins.module_utils.inputs import (
     where,
 )
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
+from ansible_collections.initech.django.plugins.module_utils.processes import problems as process_problems
 
 
 class ActionModule(ActionBase):
@@ -76,13 +76,8 @@ class ActionModule(ActionBase):
         named = {
             host: str(evaluator(self._templar, raw)(raw.get("database_host") or "")) for host, raw in hosts.items()
         }
-        backed_up = any(
-            boolean(evaluator(self._templar, raw)(raw.get("backup_enabled", False)), strict=False)
-            for host, raw in hosts.items()
-            if named[host]
-        )
         members = variables["groups"][environment]
-        wrong = database_host_problem(named, members, environment, is_backed_up=backed_up)
+        wrong = database_host_problem(named, members, environment)
         found += [wrong] if wrong else []
         if found:
             raise Problem(
@@ -95,8 +90,13 @@ class ActionModule(ActionBase):
     def invalid(self, environment: str, values: dict[str, Any], specs: dict[str, Any]) -> list[str]:
         """Return what is not of the type that its role's argument_specs say, a line each."""
         found = []
+        valid: dict[str, Any] = {}
         for name, value in values.items():
             option = {key: specs[name][key] for key in specs[name] if key not in ("description", "required", "default")}
-            errors = ArgumentSpecValidator({name: option}).validate({name: value}).error_messages
-            found += [f"{where(environment, name)}: {error}" for error in errors]
-        return found
+            result = ArgumentSpecValidator({name: option}).validate({name: value})
+            found += [f"{where(environment, name)}: {error}" for error in result.error_messages]
+            valid.update(result.validated_parameters)
+        if found:
+            return found
+        wrong = process_problems(valid.get("processes_workers") or [], valid.get("processes_timers") or [])
+        return [f"{where(environment, line)}: {line}" for line in wrong]

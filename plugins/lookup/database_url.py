@@ -69,7 +69,7 @@ options:
 """
 EXAMPLES = """
 release_env:
-  # postgres://shop:p%40ss@127.0.0.1:5432/shop
+  # postgres://shop:p%40ss@127.0.0.1:5432/shop?sslmode=disable
   DATABASE_URL: "{{ lookup('initech.django.database_url') }}"
 """
 RETURN = """

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from ansible_collections.initech.django.plugins.module_utils import dotenv
-from ansible_collections.initech.django.plugins.module_utils.commands import run_or_fail
+from ansible_collections.initech.django.plugins.module_utils.commands import run_or_fail, tail
 from ansible_collections.initech.django.plugins.module_utils.layout import App, Release
-from ansible_collections.initech.django.plugins.module_utils.manage import MARK, environment
+from ansible_collections.initech.django.plugins.module_utils.manage import MARK, environment, marked
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 
 PATCHED = ("socket", "ssl", "select", "threading")
@@ -17,8 +18,14 @@ WAITS = 10
 SLOWEST = 4.0
 """So many times one wait may ten waits at once take: one by one they would take ten times as long."""
 
+ATTEMPTS = 3
+"""How often it may be measured until it is well."""
+
+WARNING = re.compile(r"^\S+: \(\S+\.W\d+\) .*", re.MULTILINE)
+"""How Django's check framework prints a warning."""
+
 PROBE = """
-import json, logging, os, runpy, sys, time
+import io, json, logging, os, runpy, sys, time, traceback
 
 said = []
 
@@ -34,6 +41,7 @@ from gunicorn.util import import_app
 import_app(configuration["wsgi_app"])
 
 from django.conf import settings
+from django.core.management import call_command
 from django.db import connections
 from gevent import monkey, pool
 
@@ -48,7 +56,20 @@ answer = {{
     "cooperative": True,
     "one": 0.0,
     "all": 0.0,
+    "check": "",
+    "refused": False,
+    "plan": [],
+    "unseen": "",
 }}
+words = io.StringIO()
+try:
+    call_command("check", deploy=True, no_color=True, stdout=words, stderr=words)
+except Exception as error:
+    # Django's own names the errors; any other is one of the project's.
+    is_told = type(error).__name__ == "SystemCheckError"
+    words.write(str(error) if is_told else traceback.format_exc())
+    answer["refused"] = True
+answer["check"] = words.getvalue()
 vendor = connections["default"].vendor if "default" in connections.settings else ""
 if vendor == "postgresql":
     from django.db.backends.postgresql.psycopg_any import is_psycopg3
@@ -63,53 +84,94 @@ elif vendor == "mysql":
     answer["cooperative"] = MySQLdb.__name__ == "pymysql"
 
 def wait():
+    started = time.monotonic()
     connection = connections["default"].copy()
     try:
         with connection.cursor() as cursor:
             cursor.execute({{"postgresql": "SELECT pg_sleep(0.2)", "mysql": "SELECT SLEEP(0.2)"}}[vendor])
     finally:
         connection.close()
+    return time.monotonic() - started
 
-if vendor in ("postgresql", "mysql"):
-    started = time.monotonic()
-    wait()
-    answer["one"] = time.monotonic() - started
+# A busy host may slow down some of them. What blocks does so every time.
+for _ in range({attempts} if vendor in ("postgresql", "mysql") and answer["cooperative"] else 0):
     started = time.monotonic()
     group = pool.Group()
-    for _ in range({waits}):
-        group.spawn(wait)
+    waits = [group.spawn(wait) for _ in range({waits})]
     group.join(raise_error=True)
     answer["all"] = time.monotonic() - started
+    answer["one"] = min(each.value for each in waits)
+    if answer["all"] <= {slowest} * answer["one"]:
+        break
+if {plan!r}:
+    scope = {{}}
+    try:
+        exec({plan!r}, scope)
+        answer["plan"] = scope["answer"]
+    except Exception:
+        answer["unseen"] = traceback.format_exc()
 print()
 print({mark!r} + json.dumps(answer))
 """
 
 
-def load(release: Release, env_as_environment: bool) -> dict[str, Any]:
+def code(configuration: Path, keys: Sequence[str], plan: str) -> str:
+    """Return what the release's interpreter runs. Django is started once for all that is asked.
+
+    Args:
+        configuration: of gunicorn.
+        keys: of `.env`.
+        plan: what finds out what is to be migrated; empty where nobody asks.
+    """
+    return PROBE.format(
+        configuration=str(configuration),
+        patched=PATCHED,
+        keys=list(keys),
+        waits=WAITS,
+        attempts=ATTEMPTS,
+        slowest=SLOWEST,
+        mark=MARK,
+        plan=plan,
+    )
+
+
+def load(release: Release, env_as_environment: bool, plan: str = "") -> dict[str, Any]:
     """Return what is true of a process after it has loaded the application under the configuration that will serve it.
 
     Args:
         release: whose.
         env_as_environment: see `manage.environment`.
+        plan: see `code`.
 
     Raises:
         Problem: it cannot be loaded, or the database does not answer.
     """
     keys = list(dotenv.parse((release.project / ".env").read_text(encoding="utf-8")))
-    configuration = str(App(release.app).configuration[0])
-    code = PROBE.format(configuration=configuration, patched=PATCHED, keys=keys, waits=WAITS, mark=MARK)
     output = run_or_fail(
-        [release.virtualenv / "bin" / "python", "-c", code],
+        [release.virtualenv / "bin" / "python", "-c", code(App(release.app).configuration[0], keys, plan)],
         "gunicorn cannot load the WSGI application",
         user=release.app,
         cwd=release.project,
         environment=environment(release, env_as_environment),
     )
-    for line in output.split("\n"):
-        if line.startswith(MARK):
-            answer: dict[str, Any] = json.loads(line[len(MARK) :])
-            return answer
-    raise Problem(f"The WSGI application ended the process that loaded it, which printed:\n{output[-2000:]}")
+    answer: dict[str, Any] | None = marked(output)
+    if answer is None:
+        raise Problem(f"The WSGI application ended the process that loaded it, which printed:\n{output[-2000:]}")
+    return answer
+
+
+def check_warnings(answer: Mapping[str, Any]) -> list[str]:
+    """Return the warnings of Django's deployment checks.
+
+    Args:
+        answer: from `load`.
+
+    Raises:
+        Problem: one of them is an error.
+    """
+    if answer["refused"]:
+        raise Problem(f"manage.py check --deploy failed:\n{tail(answer['check'])}")
+    return WARNING.findall(answer["check"])
 
 
 def settings_problems(

@@ -14,6 +14,11 @@ from ansible_collections.initech.django.plugins.module_utils.problem import Prob
 TIME = re.compile(r"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(\.\d{1,6})? ?(Z|[+-]\d\d(?::?\d\d)?)")
 CLUSTER_NAME = re.compile(r"[a-z][a-z0-9_]{0,30}")
 TAKE = "ansible-playbook backup.yml with the same -l"
+DAMAGED = "The repository of backups is damaged, and what is damaged cannot be restored:"
+NEXT = (
+    "\nTake a new full backup at once: ansible-playbook backup.yml -e backup_type=full with the same -l. Then look for "
+    "the cause: a disk that fails, or somebody who changed files there."
+)
 
 Digests = Mapping[str, Mapping[str, tuple[int, str]]]
 """By database and table: how many rows, and a checksum of their content that knows no order."""
@@ -31,6 +36,7 @@ class Backup:
         size: what it takes when restored, in bytes.
         version: the major version of PostgreSQL that it is of.
         is_current: whether it is of the cluster that is backed up now, and not of one from before an upgrade.
+        data: of MariaDB, which of the data it is of that the server had in turn.
     """
 
     label: str
@@ -40,6 +46,48 @@ class Backup:
     size: int
     version: str = ""
     is_current: bool = True
+    data: str = ""
+
+
+@dataclass(frozen=True)
+class Request:
+    """A restore that somebody asks for.
+
+    Attributes:
+        name: of the server beside the live one.
+        time: the second to restore to, as it was typed; empty for the newest.
+        over_live: the databases that it replaces, as they were typed; empty restores beside them.
+        check_mode: whether it is only judged.
+    """
+
+    name: str
+    time: str
+    over_live: str
+    check_mode: bool
+
+    @property
+    def target(self) -> float | None:
+        """The second to restore to, in seconds since 1970.
+
+        Raises:
+            Problem: what was typed is none.
+        """
+        return read_time(self.time) if self.time else None
+
+
+@dataclass(frozen=True)
+class Drilled:
+    """What a drill found.
+
+    Attributes:
+        seconds: how long restoring and recovering took.
+        digests: what was compared.
+        checks: what else was checked, a line each.
+    """
+
+    seconds: float
+    digests: Digests
+    checks: Sequence[str]
 
 
 def read_info(text: str, stanza: str) -> list[Backup]:
@@ -250,6 +298,17 @@ def differences(live: Digests, restored: Digests) -> list[str]:
     return found
 
 
+def require_same(backup: Backup, live: Digests, restored: Digests) -> None:
+    """Refuse a backup that does not hold what the live database holds.
+
+    Raises:
+        Problem: with how the tables differ.
+    """
+    differing = differences(live, restored)
+    if differing:
+        raise Problem(f"Backup {backup.label} does not hold what the live database holds:{listing(differing)}")
+
+
 def totals(digests: Digests) -> tuple[int, int]:
     """Return how many tables and rows there are."""
     tables = [table for database in digests.values() for table in database.values()]
@@ -283,6 +342,12 @@ def newest_snapshot(text: str, target: float | None = None) -> Mapping[str, Any]
     listed: list[dict[str, Any]] = json.loads(text) or []
     good = [each for each in listed if target is None or seconds_of(each["time"]) <= target]
     return max(good, key=lambda each: seconds_of(each["time"]), default=None)
+
+
+def entries(text: str) -> dict[str, int]:
+    """Return the files of a snapshot, which `restic ls --json` lists a line each, with their sizes in bytes."""
+    lines = [json.loads(line) for line in text.splitlines() if line.strip()]
+    return {each["path"]: each.get("size", 0) for each in lines if each.get("type") == "file"}
 
 
 def seconds_of(text: str) -> float:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ansible_collections.initech.django.plugins.module_utils import backups
+from ansible_collections.initech.django.plugins.module_utils import backups, servers
 from ansible_collections.initech.django.plugins.module_utils.commands import run, run_or_fail, tail
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 
@@ -21,12 +19,6 @@ USER = "postgres"
 LOCK = Path("/run/postgresql/initech-restore.lock")
 DAY = 86400
 """No backup, restore or check of a database is given up before, in seconds."""
-
-PATIENCE = 30
-"""How long what a killed restore left running is waited for, in seconds."""
-
-LITTLE = 32 << 20
-"""What a repository lacks two pieces of the write-ahead log for, in bytes."""
 
 OFF = f"Backups are not set up on this host: {CONFIGURATION} is not there. Set backup_enabled: true and provision."
 
@@ -236,40 +228,9 @@ def siblings(cluster: Cluster) -> list[Cluster]:
 
 
 def full() -> str:
-    """Return a line that says so if the repository is a directory that has no space left; else nothing.
-
-    What archives the write-ahead log tells that to the server's log alone; others only see that nothing arrives.
-    """
+    """Return a line that says so if the repository is a directory that has no space left; else nothing."""
     match = re.search(r"^repo1-path=(\S+)$", CONFIGURATION.read_text(encoding="utf-8"), re.MULTILINE)
-    path = Path(match[1]) if match else Path()
-    if not match or not path.is_dir() or shutil.disk_usage(path).free > LITTLE:
-        return ""
-    return f"\nThe repository is full: {path} has less than {LITTLE >> 20} MB of free space. Make some there."
-
-
-@contextmanager
-def locked() -> Iterator[int]:
-    """Let one restore at a time work on this host. A child that inherits the descriptor holds it, too.
-
-    Raises:
-        Problem: another one is at work.
-    """
-    with LOCK.open("w", encoding="utf-8") as file:
-        deadline = time.monotonic() + PATIENCE
-        while not taken(file.fileno()):
-            if time.monotonic() > deadline:
-                raise Problem("Another restore is at work on this host. Type the same again when it has ended.")
-            time.sleep(0.2)
-        yield file.fileno()
-
-
-def taken(descriptor: int) -> bool:
-    """Take a lock if it is free, and tell whether it was."""
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+    return servers.full(Path(match[1])) if match else ""
 
 
 def pgbackrest(cluster: Cluster, *arguments: str, failure: str, keep: int | None = None) -> str:
@@ -359,40 +320,3 @@ def bring_up_to_date(cluster: Cluster) -> None:
     """
     cluster.ask("SELECT txid_current()")
     pgbackrest(cluster, "check", failure="The write-ahead log does not reach the repository")
-
-
-def swap(cluster: Cluster, incoming: Path, stamp: str, prepare: Callable[[], None]) -> Path:
-    """Put a restored data directory in the place of the live one, which is kept, and return where.
-
-    Args:
-        cluster: the live one.
-        incoming: the restored directory.
-        stamp: for the name of the one that is kept.
-        prepare: waits until the new server is ready, and raises Problem if it never is.
-
-    Raises:
-        Problem: the new server does not start. Then the old one is at its place again, and the restored directory is
-            kept for a look at it.
-    """
-    kept = cluster.data.with_name(f"{cluster.name}.before-{stamp}")
-    existed = cluster.data.exists()
-    was_running = existed and cluster.is_running()
-    cluster.stop()
-    if existed:
-        os.rename(cluster.data, kept)
-    try:
-        os.rename(incoming, cluster.data)
-        cluster.start()
-        prepare()
-    except (Problem, OSError) as error:
-        cluster.stop()
-        failed = cluster.data.with_name(f"{cluster.name}.failed-{stamp}")
-        if cluster.data.exists():
-            os.rename(cluster.data, failed)
-        if existed:
-            os.rename(kept, cluster.data)
-        if was_running:
-            cluster.start()
-        back = "The database is again what it was before." if existed else "There was no database before."
-        raise Problem(f"{error}\n{back} What was restored lies in {failed}.") from None
-    return kept if existed else Path()

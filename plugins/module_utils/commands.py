@@ -6,7 +6,9 @@ import os
 import pwd
 import shlex
 import subprocess
+import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
@@ -93,3 +95,66 @@ def run_or_fail(
     if result.returncode != 0:
         raise Problem(f"{failure} (exit code {result.returncode}):\n{tail(result.stdout + result.stderr)}")
     return result.stdout
+
+
+def pipe(
+    source: Sequence[str | Path],
+    target: Sequence[str | Path],
+    failure: str,
+    *,
+    keep: int,
+    user: str | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> None:
+    """Have a program read what another one prints.
+
+    Args:
+        source: what prints, with our rights.
+        target: what reads.
+        failure: what a failure of either means, for the message, which then shows what that program said.
+        keep: a descriptor that both inherit.
+        user: whose rights the reader gets; default: ours.
+        environment: what is added to that of both.
+
+    Raises:
+        Problem: one of them is not there, or its exit code is not 0.
+    """
+    entry = None if user is None else pwd.getpwnam(user)
+    environ = {**os.environ, "LANG": "C.UTF-8", **(environment or {})}
+    with ExitStack() as stack:
+        errors = [stack.enter_context(tempfile.TemporaryFile()) for _ in (source, target)]
+        try:
+            first = subprocess.Popen(
+                [str(part) for part in source],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=errors[0],
+                env=environ,
+                pass_fds=(keep,),
+            )
+            second = subprocess.Popen(
+                [str(part) for part in target],
+                stdin=first.stdout,
+                stdout=subprocess.DEVNULL,
+                stderr=errors[1],
+                env=environ,
+                pass_fds=(keep,),
+                cwd="/",
+                user=None if entry is None else entry.pw_uid,
+                group=None if entry is None else entry.pw_gid,
+                extra_groups=None if entry is None else [],
+            )
+        except FileNotFoundError as error:
+            raise Problem(f"{error.filename} is not there.") from None
+        # Whoever reads ends first where the other one has still something to print: that one is then told.
+        if first.stdout:
+            first.stdout.close()
+        codes = [second.wait(), first.wait()][::-1]
+        # A reader that gives up may say that all is well, and then only who printed knows.
+        if any(codes):
+            said = []
+            for file in errors:
+                file.seek(0)
+                said.append(tail(file.read().decode(errors="replace")))
+            words = "\n".join(filter(None, said))
+            raise Problem(f"{failure} (exit codes {codes[0]} and {codes[1]}):\n{words}")

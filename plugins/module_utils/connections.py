@@ -32,6 +32,7 @@ class Demand:
         worker_connections: how many requests each serves at once; 0 where that follows from `connections`.
         connections: `database_connections`, which all workers of the host share.
         is_pooled: a pool stands before the database.
+        processes: how many its workers and timers open, those of the release before, which still finish, included.
     """
 
     host: str
@@ -39,6 +40,7 @@ class Demand:
     worker_connections: int
     connections: int
     is_pooled: bool
+    processes: int = 0
 
     @property
     def requests(self) -> int:
@@ -54,7 +56,7 @@ class Server:
         engine: `postgresql` or `mysql`.
         machine: where it runs.
         allowed: how many connections it accepts.
-        reserved: for administrators, management commands, timers and backups.
+        reserved: for administrators, management commands and backups.
         demands: those of the apps, at least one.
         is_apart: it is on a host of its own, before which no PgBouncer can stand.
     """
@@ -81,6 +83,11 @@ def per_release(server: Server, demand: Demand) -> int:
     return demand.workers * demand.worker_connections or demand.connections
 
 
+def beside(server: Server, demand: Demand) -> int:
+    """Return how many more the workers and timers of an app may open. PgBouncer's pool has theirs among its own."""
+    return 0 if has_own_pool(server, demand) else demand.processes
+
+
 def while_switching(server: Server) -> int:
     """Return how many more there are while a release is switched: host by host, the next one beside the live one."""
     return max(0 if has_own_pool(server, each) else per_release(server, each) for each in server.demands)
@@ -88,7 +95,8 @@ def while_switching(server: Server) -> int:
 
 def total(server: Server) -> int:
     """Return how many connections may be open at once."""
-    return sum(per_release(server, each) for each in server.demands) + while_switching(server) + server.reserved
+    apps = sum(per_release(server, each) + beside(server, each) for each in server.demands)
+    return apps + while_switching(server) + server.reserved
 
 
 def problem(server: Server) -> str | None:
@@ -99,10 +107,15 @@ def problem(server: Server) -> str | None:
     limit = f"{server.engine}_max_connections"
     lines = [f"More connections may be opened to {NAMES[server.engine]} on {server.machine} than it accepts:"]
     lines += [f"  {each.host}: {per_release(server, each)}, {_reason(server, each)}" for each in server.demands]
+    lines += [
+        f"  {each.host}: {beside(server, each)} more, of its workers and timers"
+        for each in server.demands
+        if beside(server, each)
+    ]
     if while_switching(server):
         lines.append(f"  {while_switching(server)} more while a release is switched, when the next one serves already")
     lines += [
-        f"  {server.reserved} for administrators, commands, timers and backups, database_reserved_connections",
+        f"  {server.reserved} for administrators, commands and backups, database_reserved_connections",
         f"  Together {together}, and {limit} is {server.allowed}.",
         "Set one of these, in all of the hosts' environment:",
         f"  {limit}: {together}",
@@ -115,7 +128,8 @@ def problem(server: Server) -> str | None:
 
 def _proposals(server: Server) -> list[Mapping[str, int]]:
     """Return the settings of which each would do, on all hosts of the server."""
-    rest, shares = server.allowed - server.reserved, len(server.demands)
+    rest = server.allowed - server.reserved - sum(beside(server, each) for each in server.demands)
+    shares = len(server.demands)
     # While one host is switched there is one share more.
     share = rest // (shares + 1)
     candidates: list[Mapping[str, int]] = [
@@ -159,12 +173,13 @@ def pool_problem(demand: Demand, clients: int) -> str | None:
         demand: that of the host.
         clients: how many PgBouncer accepts.
     """
-    needed = 2 * demand.requests
+    needed = 2 * demand.requests + demand.processes
     if needed <= clients:
         return None
     each = demand.worker_connections or POOLED
+    others = f", {demand.processes} of them for workers and timers" if demand.processes else ""
     return (
         f"{demand.host}: {demand.workers} workers with gunicorn_worker_connections: {each} may open {needed} "
-        f"connections to PgBouncer while a release is switched, and pgbouncer_max_clients is {clients}. "
+        f"connections to PgBouncer while a release is switched{others}, and pgbouncer_max_clients is {clients}. "
         f"Set pgbouncer_max_clients: {needed}"
     )

@@ -18,6 +18,13 @@ TLS = {
 }
 """How psycopg and PyMySQL are told to take no other server for the database: the file is filled in."""
 
+WITHOUT_TLS = {"postgresql": "sslmode=disable", "mysql": "ssl_disabled=1"}
+"""How they are told that a server of the host itself is reached over nothing that anybody could listen to.
+
+Both would else encrypt if the server can, at every connect, and so every request. Measured: psycopg2 takes 18 ms to
+connect in place of 12, and PyMySQL 30 in place of 3, since it also reads all certificates that the host trusts.
+"""
+
 SOCKETS = "/run/postgresql"
 """Where PostgreSQL's sockets are on Debian and Ubuntu."""
 
@@ -51,7 +58,8 @@ def database_url(
         pool: PgBouncer stands before PostgreSQL. Then the host is the directory of the server's socket, where the app
             finds PgBouncer, and everybody else the server; and Django keeps nothing in a connection that the next
             transaction would look for. MySQL has its pool in the server, and its URL stays the same.
-        certificate: the file on the app's host by which it recognises a server elsewhere. Empty is no TLS.
+        certificate: the file on the app's host by which it recognises a server elsewhere. Empty is what the driver
+            does by itself, and no TLS where the server is the host's own.
 
     Raises:
         Problem: something is empty, the engine is unknown, what is given would be read back as something else, or
@@ -79,7 +87,9 @@ def database_url(
         # django-environ's form for a socket: no host, and the directory as the first part of the path.
         return f"{SCHEMES[engine]}://{login}@/{quote(host)}/{quote(name, safe='')}"
     url = f"{SCHEMES[engine]}://{login}@{_address(host)}:{port or PORTS[engine]}/{quote(name, safe='')}"
-    return f"{url}?{TLS[engine].format(quote(certificate, safe='/'))}" if certificate else url
+    if certificate:
+        return f"{url}?{TLS[engine].format(quote(certificate, safe='/'))}"
+    return f"{url}?{WITHOUT_TLS[engine]}" if host in LOCAL else url
 
 
 def certificate_path(app: str) -> str:

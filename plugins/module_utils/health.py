@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import http.client
+import os
+import signal
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
-SAME_ANSWER = 3
-"""How often a release may give an answer that is no good before it is believed: it may just be warming up."""
+STILL_SECONDS = 5
+"""How long a process that was told to stand still may take to do so; one that waits for a disk does not at once."""
 
 
 class UnixConnection(http.client.HTTPConnection):
@@ -27,35 +31,71 @@ class UnixConnection(http.client.HTTPConnection):
         self.sock.connect(str(self._path))
 
 
-def ask(path: Path, host: str, url: str, timeout: float) -> int:
-    """Return the status of one request, sent as nginx would send one that came by HTTPS.
+@dataclass(frozen=True)
+class Question:
+    """What a release is asked, and which answer is good.
 
-    Raises:
-        OSError, http.client.HTTPException: there was no answer.
+    Attributes:
+        socket: where it listens.
+        host: the Host header.
+        path: what is asked for; empty: `/`, with any answer that Django itself gives on purpose.
+        status: of a good answer; 0: below 400.
+        text: what the page of a good answer has in it.
+        attempts: how often it may give an answer that is no good before that is believed: it may just be warming up.
     """
-    connection = UnixConnection(path, host, timeout)
-    try:
-        headers = {"Host": host, "X-Forwarded-Proto": "https", "X-Forwarded-For": "127.0.0.1"}
-        connection.request("GET", url, headers={**headers, "User-Agent": "initech.django", "Connection": "close"})
-        response = connection.getresponse()
-        response.read()
-        return response.status
-    finally:
-        connection.close()
+
+    socket: Path
+    host: str
+    path: str = ""
+    status: int = 0
+    text: str = ""
+    attempts: int = 3
+
+    @property
+    def url(self) -> str:
+        """The path that is asked for."""
+        return self.path or "/"
+
+    def ask(self, timeout: float) -> tuple[int, str]:
+        """Return the status and the page of one request, sent as nginx would send one that came by HTTPS.
+
+        Raises:
+            OSError, http.client.HTTPException: there was no answer.
+        """
+        connection = UnixConnection(self.socket, self.host, timeout)
+        try:
+            headers = {"Host": self.host, "X-Forwarded-Proto": "https", "X-Forwarded-For": "127.0.0.1"}
+            headers = {**headers, "User-Agent": "initech.django", "Connection": "close"}
+            connection.request("GET", self.url, headers=headers)
+            response = connection.getresponse()
+            return response.status, response.read().decode(errors="replace")
+        finally:
+            connection.close()
+
+    def wrong(self, status: int, page: str) -> str:
+        """Return what is wrong with an answer, or nothing.
+
+        Nobody said that `/` is a page of this project, so there 404 is an answer too.
+        """
+        if self.status:
+            is_good = status == self.status
+        else:
+            is_good = status < 400 or (not self.path and status not in (400, 500) and status < 500)
+        if not is_good:
+            wrong = f"it answered {status} to GET {self.url} with Host: {self.host}"
+            wrong += f", and not {self.status}" if self.status else ""
+            hint = "; if that name is not in ALLOWED_HOSTS, set release_health_host to one that is"
+            return wrong + (hint if status == 400 else "")
+        if self.text not in page:
+            return f"its answer to GET {self.url} does not have {self.text!r} in it"
+        return ""
 
 
-def is_good(status: int, url: str) -> bool:
-    """Judge a status. Nobody said that `/` is a page of this project, so there 404 is an answer too."""
-    return status < 400 or (not url and status not in (400, 500) and status < 500)
-
-
-def wait_until_healthy(path: Path, host: str, url: str, timeout: float, is_running: Callable[[], bool]) -> str:
+def wait_until_healthy(question: Question, timeout: float, is_running: Callable[[], bool]) -> str:
     """Ask until the answer is good, or hope is lost.
 
     Args:
-        path: the socket.
-        host: the Host header.
-        url: the path to ask for; empty: `/`, with any answer that Django itself gives on purpose.
+        question: what is asked.
         timeout: seconds to wait in all.
         is_running: tells whether it makes sense to go on.
 
@@ -66,17 +106,62 @@ def wait_until_healthy(path: Path, host: str, url: str, timeout: float, is_runni
     bad_answers = 0
     while True:
         try:
-            status = ask(path, host, url or "/", max(deadline - time.monotonic(), 0.1))
-            if is_good(status, url):
+            wrong = question.wrong(*question.ask(max(deadline - time.monotonic(), 0.1)))
+            if not wrong:
                 return ""
             bad_answers += 1
-            wrong = f"it answered {status} to GET {url or '/'} with Host: {host}"
-            if status == 400:
-                wrong += "; if that name is not in ALLOWED_HOSTS, set release_health_host to one that is"
         except (OSError, http.client.HTTPException) as error:
-            wrong = f"it does not answer GET {url or '/'} ({str(error) or type(error).__name__})"
+            wrong = f"it does not answer GET {question.url} ({str(error) or type(error).__name__})"
         if not is_running():
             return "it ended"
-        if bad_answers >= SAME_ANSWER or time.monotonic() > deadline:
+        if bad_answers >= question.attempts or time.monotonic() > deadline:
             return wrong
         time.sleep(0.1)
+
+
+def wrong_with_each(workers: Sequence[int], ask_one: Callable[[], str]) -> str:
+    """Ask every worker of a release that nobody else asks yet.
+
+    All of them accept from one socket, and an idle one answers again and again. So the others stand still meanwhile.
+
+    Args:
+        workers: their processes.
+        ask_one: asks whoever answers, and returns what is wrong, or nothing.
+
+    Returns:
+        What is wrong with the first that is no good; empty if nothing is.
+    """
+    for number, worker in enumerate(workers, 1):
+        others = [each for each in workers if each != worker]
+        try:
+            send(others, signal.SIGSTOP)
+            wait_until_still(others)
+            wrong = ask_one()
+        finally:
+            send(others, signal.SIGCONT)
+        if wrong:
+            return f"of its {len(workers)} workers, number {number} is not well: {wrong}"
+    return ""
+
+
+def send(processes: Sequence[int], number: signal.Signals) -> None:
+    """Send a signal to those that are still there."""
+    for process in processes:
+        with suppress(ProcessLookupError):
+            os.kill(process, number)
+
+
+def wait_until_still(processes: Sequence[int]) -> None:
+    """Wait until all stand still, or have ended: until then one may still accept, and stand still before it answers."""
+    for process in processes:
+        deadline = time.monotonic() + STILL_SECONDS
+        while state_of(process) not in "TtZX" and time.monotonic() < deadline:
+            time.sleep(0.001)
+
+
+def state_of(process: int) -> str:
+    """Return the state of a process, as proc(5) has it; `X` where there is none."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace").rpartition(") ")[2][:1]
+    except (FileNotFoundError, ProcessLookupError):
+        return "X"

@@ -4,30 +4,83 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass
+import time
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
+from ansible_collections.initech.django.plugins.module_utils.lease import Claim
+from ansible_collections.initech.django.plugins.module_utils.problem import Problem
+
+BEGUN = "begun"
+STAGED = "staged"
+PROVED = "proved"
+MIGRATED = "migrated"
+STARTED = "started"
 LIVE = "live"
+DRAINED = "drained"
+FINISHED = "finished"
 FAILED = "failed"
+
+LONGEST_MESSAGE = 200
 
 
 @dataclass(frozen=True)
 class Event:
-    """A release went live, or did not answer."""
+    """Something that happened to a release; `live` and `failed` decide whether it is good.
+
+    Attributes:
+        release: its id.
+        event: what happened.
+        at: when, as ISO 8601 in UTC.
+        run: the deploy or rollback that did it; empty where a step was called by itself.
+        kind: `deploy` or `rollback`.
+        version: what was deployed.
+        owner: by whom.
+        controller: from where.
+        seconds: how long that step took; None where it only marks a moment.
+        step: which step failed.
+        message: why, in one line.
+        migrations: what was applied.
+        backup: the label of the backup that was taken before.
+    """
 
     release: str
     event: str
     at: str
+    run: str = ""
+    kind: str = ""
+    version: str = ""
+    owner: str = ""
+    controller: str = ""
+    seconds: float | None = None
+    step: str = ""
+    message: str = ""
+    migrations: Sequence[str] = ()
+    backup: str = ""
 
 
-def record(path: Path, release: str, event: str) -> None:
+def record(path: Path, release: str, event: str, claim: Claim | None = None, **details: Any) -> None:
     """Add an event. One write of one line: whoever is killed leaves a whole line or none.
 
     A full disk can leave a part of one. That part is never read, and gets a line of its own.
+
+    Args:
+        path: of the history.
+        release: the id of the release.
+        event: what happened to it.
+        claim: whose doing it was.
+        details: further attributes of `Event`.
     """
-    line = json.dumps(asdict(Event(release, event, datetime.now(timezone.utc).isoformat(timespec="seconds"))))
+    at = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+    if claim:
+        details.update(run=claim.run, kind=claim.kind, version=claim.version)
+        details.update(owner=claim.owner, controller=claim.controller)
+    entry = asdict(Event(release, event, at, **details))
+    line = json.dumps({name: value for name, value in entry.items() if value not in ("", None, (), [])})
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
     try:
         size = os.fstat(descriptor).st_size
@@ -37,25 +90,85 @@ def record(path: Path, release: str, event: str) -> None:
         os.close(descriptor)
 
 
+@contextmanager
+def failures(path: Path, release: str, step: str, claim: Claim | None) -> Iterator[None]:
+    """Record that a release failed in a step, if it does, and by which message: its first line alone, and no output."""
+    try:
+        yield
+    except Problem as problem:
+        if claim:
+            message = str(problem).partition("\n")[0][:LONGEST_MESSAGE]
+            record(path, release, FAILED, claim, step=step, message=message)
+        raise
+
+
+@contextmanager
+def steps(path: Path, release: str, step: str, event: str, claim: Claim | None) -> Iterator[dict[str, Any]]:
+    """Record a step that is done under a lease, with how long it took, or that it failed.
+
+    What is put into the dictionary goes into the event. A step that is called by itself is not recorded.
+    """
+    began, details = time.monotonic(), dict[str, Any]()
+    with failures(path, release, step, claim):
+        yield details
+    if claim:
+        record(path, release, event, claim, seconds=round(time.monotonic() - began, 1), **details)
+
+
 def read(path: Path) -> list[Event]:
     """Return all events, oldest first."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:
         return []
-    return [Event(**json.loads(line)) for line in lines if line.endswith("}")]
+    names = {field.name for field in fields(Event)}
+    entries = [json.loads(line) for line in lines if line.endswith("}")]
+    return [Event(**{name: value for name, value in entry.items() if name in names}) for entry in entries]
 
 
 def good(events: Sequence[Event]) -> set[str]:
     """Return the releases that were live and have not failed since."""
-    last = {event.release: event.event for event in events}
+    last = {event.release: event.event for event in events if event.event in (LIVE, FAILED)}
     return {release for release, event in last.items() if event == LIVE}
+
+
+def live_since(release: str, events: Sequence[Event]) -> datetime | None:
+    """Return when a release that is live went live for the last time, or None where nobody recorded it."""
+    found = [event.at for event in events if (event.release, event.event) == (release, LIVE)]
+    return datetime.fromisoformat(found[-1]) if found else None
 
 
 def rollback_target(complete: Collection[str], live: str | None, events: Sequence[Event]) -> str | None:
     """Return the newest good release older than the live one, or None. Ids sort by age."""
     usable = good(events) & set(complete)
     return max((release for release in usable if live is None or release < live), default=None)
+
+
+def chosen_target(asked: str, complete: Collection[str], live: str | None, events: Sequence[Event], again: str) -> str:
+    """Return the release that a rollback goes to.
+
+    Args:
+        asked: for which; empty for `rollback_target`.
+        complete: the complete releases of the host.
+        live: the live one.
+        events: the history.
+        again: what to type to deploy instead.
+
+    Raises:
+        Problem: there is none, or the one that was asked for is no good.
+    """
+    found = asked or rollback_target(complete, live, events)
+    if not found:
+        raise Problem(f"It has no good release older than the live one ({live or 'none'}). {again}")
+    usable = sorted((good(events) & set(complete)) - {live or ""})
+    others = f"Good ones are here: {', '.join(usable)}." if usable else "No other good one is here."
+    if found not in complete:
+        raise Problem(f"Release {found} is not here, or was never complete. {others} {again}")
+    if found != live and found not in good(events):
+        reasons = [event.message for event in events if (event.release, event.event) == (found, FAILED)]
+        why = ": ".join(filter(None, ["failed", reasons[-1]])) if reasons else "was never live"
+        raise Problem(f"Release {found} is no good: it {why}. {others} {again}")
+    return found
 
 
 def to_keep(complete: Collection[str], live: str | None, events: Sequence[Event], keep: int) -> set[str]:

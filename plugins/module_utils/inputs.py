@@ -121,16 +121,13 @@ def require_one_environment(environments: Mapping[str, str]) -> str:
     return next(iter(hosts))
 
 
-def database_host_problem(
-    hosts: Mapping[str, str], members: Sequence[str], environment: str, *, is_backed_up: bool = False
-) -> str | None:
+def database_host_problem(hosts: Mapping[str, str], members: Sequence[str], environment: str) -> str | None:
     """Return what is wrong with the host that is named for the database, or None.
 
     Args:
         hosts: what each host of the run says; empty where the database is on the app's own.
         members: the names of all hosts of the environment.
         environment: its name.
-        is_backed_up: whether backups are on.
     """
     file = where(environment, "database_host")
     named = sorted(set(hosts.values()))
@@ -143,8 +140,6 @@ def database_host_problem(
         return f"{file}: database_host is {named[0]!r}, and {environment} has {', '.join(members)}. Add it to hosts.yml"
     if len(members) == 1:
         return f"{file}: database_host is the only host of {environment}. Remove it, and the database is beside the app"
-    if is_backed_up:
-        return f"{where(environment, 'backup_')}: a database_host has no backups here yet. Set backup_enabled to false"
     return None
 
 

@@ -71,6 +71,11 @@ class Release:
         return self.path / "wheels"
 
     @property
+    def archives(self) -> dict[str, Path]:
+        """Where the controller sends what is to be unpacked into a directory of the release, by its name."""
+        return {name: self.path.with_name(f".{self.id}.{name}.tar") for name in ("source", "wheels")}
+
+    @property
     def manifest(self) -> Path:
         """Written last: a release without it is half-made and never used."""
         return self.path / "manifest.json"
@@ -103,6 +108,11 @@ class App:
         return self.root / "virtualenvs"
 
     @property
+    def static(self) -> Path:
+        """The static files of all releases that stay, as far as their names carry a hash; hard links."""
+        return self.root / "static-kept"
+
+    @property
     def media(self) -> Path:
         """Uploaded files, shared by releases."""
         return self.root / "media"
@@ -121,6 +131,16 @@ class App:
     def history(self) -> Path:
         """What happened to releases on this host, a JSON object a line."""
         return self.root / "history.jsonl"
+
+    @property
+    def leases(self) -> Path:
+        """Who deploys it, or waits to. Gone after a reboot."""
+        return Path("/run/initech-django", self.name)
+
+    @property
+    def processes(self) -> Path:
+        """Which workers provisioning left on the host, written when their units are in force."""
+        return Path("/etc", self.name, "processes.json")
 
     @property
     def configuration(self) -> tuple[Path, ...]:

@@ -5,42 +5,63 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.initech.django.plugins.module_utils import dotenv
-from ansible_collections.initech.django.plugins.module_utils.commands import run_or_fail
+from ansible_collections.initech.django.plugins.module_utils.commands import run_or_fail, tail
 from ansible_collections.initech.django.plugins.module_utils.layout import App, Release
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 
 SWITCH = "GEVENT_PATCH"
 """What projects of our template read before they patch."""
 
+DAY = 86400
+"""No command is given up before, in seconds: a migration takes what it takes."""
+
 MARK = "\x1e"
 """Stands before what a probe prints: a project may print whatever it likes before and after."""
 
-PROBE = """
-import json, os
+COLLECT = """
+import json, os, traceback
 from django.conf import settings
+from django.core.management import call_command
 from django.db import connections
-print()
-print({mark!r} + json.dumps({{
+answer = {{
     "settings": os.environ.get("DJANGO_SETTINGS_MODULE", ""),
     "allowed_hosts": [str(host) for host in settings.ALLOWED_HOSTS],
     "static_root": str(settings.STATIC_ROOT or ""),
     "media_root": str(settings.MEDIA_ROOT or ""),
-    "has_static": "django.contrib.staticfiles" in settings.INSTALLED_APPS,
     "sqlite": [str(each["NAME"]) for each in connections.settings.values() if "lite" in each["ENGINE"]],
     "has_database": any(each["ENGINE"] != "django.db.backends.dummy" for each in connections.settings.values()),
-}}))
+    "problem": "",
+}}
+if "django.contrib.staticfiles" in settings.INSTALLED_APPS:
+    settings.STATIC_ROOT = {static!r}
+    try:
+        call_command("collectstatic", interactive=False, verbosity=0)
+    except (Exception, SystemExit):
+        answer["problem"] = traceback.format_exc()
+print()
+print({mark!r} + json.dumps(answer))
 """
+"""What manage.py shell runs to stage a release: Django is started once for all of it."""
 
-COLLECT = """
-from django.conf import settings
-settings.STATIC_ROOT = {static!r}
-from django.core.management import call_command
-call_command("collectstatic", interactive=False, verbosity=0)
+UNKNOWN = """
+import json
+from django.db import connections
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.recorder import MigrationRecorder
+loader = MigrationLoader(None, load=False)
+loader.load_disk()
+known = set(loader.disk_migrations).union(*(each.replaces for each in loader.disk_migrations.values()))
+unknown = set()
+for alias, settings in connections.settings.items():
+    if settings["ENGINE"] != "django.db.backends.dummy":
+        unknown |= set(MigrationRecorder(connections[alias]).applied_migrations()) - known
+print()
+print({mark!r} + json.dumps([".".join(key) for key in sorted(unknown)]))
 """
 
 
@@ -68,7 +89,15 @@ def unpatched(release: Release) -> dict[str, str]:
     return {} if has_switch else {SWITCH: "off"}
 
 
-def manage(release: Release, arguments: Sequence[str], failure: str, env_as_environment: bool = False) -> str:
+def manage(
+    release: Release,
+    arguments: Sequence[str],
+    failure: str,
+    env_as_environment: bool = False,
+    *,
+    more: Mapping[str, str] | None = None,
+    keep: int | None = None,
+) -> str:
     """Run manage.py and return what it printed on standard output.
 
     It runs unpatched by gevent where the project's `.env` does not say otherwise: nothing waits for anything else here.
@@ -78,6 +107,8 @@ def manage(release: Release, arguments: Sequence[str], failure: str, env_as_envi
         arguments: of manage.py.
         failure: what a failure means, for the message.
         env_as_environment: see `environment`.
+        more: what is added to its environment.
+        keep: a descriptor that it inherits.
 
     Raises:
         Problem: it failed; the message shows the end of what it printed.
@@ -87,24 +118,42 @@ def manage(release: Release, arguments: Sequence[str], failure: str, env_as_envi
         failure,
         user=release.app,
         cwd=release.project,
-        environment={**unpatched(release), **environment(release, env_as_environment)},
-        timeout=3600,
+        environment={**unpatched(release), **(more or {}), **environment(release, env_as_environment)},
+        timeout=DAY,
+        keep=keep,
     )
 
 
-def probe(release: Release, env_as_environment: bool = False) -> dict[str, Any]:
-    """Return what the project's settings say, for what we have to know of them.
-
-    Raises:
-        Problem: the settings cannot be imported.
-    """
-    code = PROBE.format(mark=MARK)
-    output = manage(release, ["shell", "-c", code], "The project's settings cannot be loaded", env_as_environment)
+def marked(output: str) -> Any:
+    """Return what was printed after the mark, as JSON, or None."""
     for line in output.split("\n"):  # splitlines() would split at the mark
         if line.startswith(MARK):
-            answer: dict[str, Any] = json.loads(line[len(MARK) :])
-            return answer
-    raise Problem(f"manage.py shell printed no settings, but:\n{output[-2000:]}")
+            return json.loads(line[len(MARK) :])
+    return None
+
+
+def asked(release: Release, code: str, wanted: str, failure: str, env_as_environment: bool) -> Any:
+    """Return what code in the project's shell prints after the mark, as JSON.
+
+    Raises:
+        Problem: it failed, or printed none.
+    """
+    output = manage(release, ["shell", "-c", code], failure, env_as_environment)
+    answer = marked(output)
+    if answer is None:
+        raise Problem(f"manage.py shell printed no {wanted}, but:\n{output[-2000:]}")
+    return answer
+
+
+def unknown_migrations(release: Release, env_as_environment: bool = False) -> list[str]:
+    """Return the migrations of its databases that a release does not have, as `app.0001_name`.
+
+    Raises:
+        Problem: a database cannot be asked.
+    """
+    failure = f"Release {release.id} cannot ask the database which migrations it has"
+    answer: list[str] = asked(release, UNKNOWN.format(mark=MARK), "migrations", failure, env_as_environment)
+    return answer
 
 
 def link_away(path: Path, target: Path) -> None:
@@ -140,23 +189,20 @@ def inside(release: Release, directory: str) -> Path | None:
     return path if is_inside else None
 
 
-def collect_static(release: Release, settings: dict[str, Any], env_as_environment: bool = False) -> None:
-    """Collect static files where nginx serves them, whatever STATIC_ROOT says.
+def collect_static(release: Release, env_as_environment: bool = False) -> dict[str, Any]:
+    """Collect static files where nginx serves them, whatever STATIC_ROOT says, and return what the settings say.
 
     Raises:
-        Problem: collectstatic failed.
+        Problem: the settings cannot be imported, or collectstatic failed.
     """
     shutil.rmtree(release.static, ignore_errors=True)
     release.static.mkdir(mode=0o755)
-    if not settings["has_static"]:
-        return
     shutil.chown(release.static, release.app, release.app)
-    root = inside(release, settings["static_root"])
-    if root:
-        link_away(root, release.static)
-    # Where a manifest of hashed names is looked up while serving, STATIC_ROOT as the project knows it must lead there.
-    code = COLLECT.format(static=str(root or release.static))
-    manage(release, ["shell", "-c", code], "collectstatic failed", env_as_environment)
+    code = COLLECT.format(static=str(release.static), mark=MARK)
+    failure = "The project's settings cannot be loaded"
+    settings: dict[str, Any] = asked(release, code, "settings", failure, env_as_environment)
+    if settings["problem"]:
+        raise Problem(f"collectstatic failed:\n{tail(settings['problem'])}")
     for directory, _, files in os.walk(release.static):
         os.chown(directory, 0, 0)
         Path(directory).chmod(0o755)
@@ -165,6 +211,11 @@ def collect_static(release: Release, settings: dict[str, Any], env_as_environmen
             if not path.is_symlink():
                 os.chown(path, 0, 0)
                 path.chmod(0o644)
+    # Where a manifest of hashed names is looked up while serving, STATIC_ROOT as the project knows it must lead there.
+    root = inside(release, settings["static_root"])
+    if root:
+        link_away(root, release.static)
+    return settings
 
 
 def link_media(release: Release, settings: dict[str, Any]) -> None:

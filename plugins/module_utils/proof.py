@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
 
-from ansible_collections.initech.django.plugins.module_utils.requirements import LOCK, Pin
+from ansible_collections.initech.django.plugins.module_utils.problem import Problem
+from ansible_collections.initech.django.plugins.module_utils.requirements import LOCK, Pin, read_requirements
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
@@ -127,3 +130,42 @@ def interpreter_problems(asked: str, made_with: Mapping[str, str], version: str,
         yield f"interpreter: it is Python {version}, and the virtualenv was made with {made_with.get('version')}"
     if made_with.get("target") != target:
         yield f"interpreter: it is {target}, and the virtualenv was made with {made_with.get('target')}"
+
+
+def problems(seen: Mapping[str, Any], asked: str) -> list[str]:
+    """Return how a virtualenv is not what its requirements say, a line each.
+
+    Args:
+        seen: what `virtualenvs.look` read on the host.
+        asked: python_version.
+    """
+    files = seen["marker"]["requirements"]
+    path = PurePosixPath(next(iter(files)))
+    try:
+        requirements = read_requirements(path, files.get)
+    except Problem as problem:
+        return [str(problem)]
+    packages = [
+        Package(each["name"], each["version"], tuple(each["requires"]), each["url"], tuple(each["changed"]))
+        for each in seen["packages"]
+    ]
+    environment, version = seen["environment"], seen["environment"]["python_full_version"]
+    found = [f"changed: {file} of the release is not what was deployed" for file in seen["changed_files"]]
+    found += interpreter_problems(asked, seen["marker"], version, seen["target"])
+    found += differences(requirements.pins, packages, environment, str(path))
+    found += [f"extra: {file} is in the virtualenv, and belongs to no package" for file in seen["strays"][:10]]
+    found += conflicts(requirements.pins, packages, environment)
+    return found
+
+
+def refusal(seen: Mapping[str, Any], asked: str) -> str:
+    """Return what to say of a virtualenv that is not what its requirements say, or nothing.
+
+    Args:
+        seen: as for `problems`.
+        asked: likewise.
+    """
+    found = problems(seen, asked)
+    if not found:
+        return ""
+    return "\n  ".join([f"The virtualenv of release {seen['release']} is not what its requirements say:", *found])

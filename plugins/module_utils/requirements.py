@@ -98,6 +98,11 @@ class Requirements:
         return sha256("\0".join(part for pair in self.files.items() for part in pair).encode()).hexdigest()
 
 
+def text_hash(text: str) -> str:
+    """Return the hash of one file, whichever line ends it has on the machine that read it."""
+    return sha256(text.replace("\r\n", "\n").replace("\r", "\n").encode()).hexdigest()
+
+
 def logical_lines(text: str) -> list[tuple[int, str]]:
     """Return pip's lines with their numbers: continued ones joined, comments cut off, empty ones left out."""
     lines, start, pending = [], 0, ""

@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.initech.django.plugins.module_utils.commands import run_or_fail
+from ansible_collections.initech.django.plugins.module_utils.layout import Release
+from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 
 MARKER = ".complete"
 IDENTIFY = """
@@ -61,17 +63,20 @@ def identify(interpreter: Path, user: str | None = None) -> dict[str, str]:
 def fingerprint(path: Path) -> str:
     """Return a hash that changes with every file of a virtualenv, in a moment, from names, sizes and times alone."""
     entries = []
-    for directory, directories, files in os.walk(path):
-        directories[:] = [name for name in directories if name != "__pycache__"]
-        for name in files + [each for each in directories if Path(directory, each).is_symlink()]:
-            if name in (MARKER, f"{MARKER}.draft") and Path(directory) == path:
-                continue
-            file = os.path.join(directory, name)
-            status = os.lstat(file)
-            target = os.readlink(file) if os.path.islink(file) else ""
-            entries.append(
-                f"{file[len(str(path)) :]}\0{status.st_mode}\0{status.st_size}\0{status.st_mtime_ns}\0{target}"
-            )
+    pending = [str(path)]
+    while pending:
+        directory = pending.pop()
+        with os.scandir(directory) as found:
+            for entry in found:
+                if entry.name == "__pycache__" and entry.is_dir():
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    pending.append(entry.path)
+                elif directory != str(path) or entry.name not in (MARKER, f"{MARKER}.draft"):
+                    status = entry.stat(follow_symlinks=False)
+                    target = os.readlink(entry.path) if entry.is_symlink() else ""
+                    name = entry.path[len(str(path)) :]
+                    entries.append(f"{name}\0{status.st_mode}\0{status.st_size}\0{status.st_mtime_ns}\0{target}")
     return sha256("\n".join(sorted(entries)).encode("utf-8", "surrogateescape")).hexdigest()
 
 
@@ -183,3 +188,30 @@ def _files(directory: Path) -> Iterator[Path]:
         directories[:] = [name for name in directories if name != "__pycache__"]
         links = [name for name in directories if Path(parent, name).is_symlink()]
         yield from (Path(parent, name) for name in files + links)
+
+
+def look(release: Release, path: Path, *, files: bool = True) -> dict[str, Any]:
+    """Return what a release's virtualenv is, for the controller to compare. Only its interpreter is run, as the app.
+
+    Args:
+        release: whose.
+        path: of the virtualenv.
+        files: look at every file; one that is used again had that before.
+
+    Raises:
+        Problem: it is not complete.
+    """
+    marker = read_marker(path)
+    if not marker:
+        raise Problem(f"The virtualenv of release {release.id} is gone or half-made: {path}. Deploy again.")
+    packages, strays = read_packages(path, files=files)
+    interpreter = path / "bin" / "python"
+    return {
+        "release": release.id,
+        "marker": marker,
+        "changed_files": changed_files(release.source, marker),
+        "environment": identify(interpreter, user=release.app),
+        "target": os.path.realpath(interpreter),
+        "packages": packages,
+        "strays": strays,
+    }

@@ -7,6 +7,7 @@ module: apt
 short_description: Install Debian packages, with a check mode that passes on a new host
 description:
   - Does what M(ansible.builtin.apt) does, with the options of that module.
+  - Where something has to be installed and the lists of packages are older than an hour, they are fetched first.
   - In check mode that module fails on a host that has neither C(python3-apt) nor package lists yet. This says there
     what it would install.
 author: The initech.django team

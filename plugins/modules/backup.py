@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.initech.django.plugins.module_utils import backups, clusters, uploads
+from ansible_collections.initech.django.plugins.module_utils import backups, clusters, mariadb, restic
 from ansible_collections.initech.django.plugins.module_utils.commands import run
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 
@@ -21,8 +22,15 @@ options:
     description: The app.
     type: str
     required: true
+  engine:
+    description: The engine of the database server. Empty where the host has none.
+    type: str
+    choices: [postgresql, mysql, ""]
+    required: true
   type:
-    description: All, what changed since the last full backup, or what changed since the last one of any kind.
+    description: >-
+      Of PostgreSQL: all, what changed since the last full backup, or what changed since the last one of any kind. Of
+      MariaDB each is whole.
     type: str
     choices: [full, diff, incr]
     default: diff
@@ -43,10 +51,11 @@ EXAMPLES = """
 - name: Take a backup
   initech.django.backup:
     app_name: shop
+    engine: postgresql
 """
 RETURN = """
 label:
-  description: By what name pgBackRest has the backup. Empty where none was taken.
+  description: By what name the repository has the backup. Empty where none was taken.
   type: str
   returned: success
 restore_time:
@@ -68,8 +77,16 @@ seconds:
 """
 
 
-def start(unit: str) -> str:
-    """Run a unit to its end and return what is wrong, or nothing."""
+NOTHING = {"label": "", "restore_time": "", "command": "", "snapshot": "", "seconds": 0.0}
+
+
+def start(unit: str, full: Callable[[], str]) -> str:
+    """Run a unit to its end and return what is wrong, or nothing.
+
+    Args:
+        unit: its name.
+        full: says so if the repository is full.
+    """
     since = f"@{time.time():.3f}"
     started = run(["systemctl", "start", unit], timeout=clusters.DAY)
     if started.returncode == 0:
@@ -78,36 +95,63 @@ def start(unit: str) -> str:
     words = run(journal).stdout.strip()
     if not words:
         return f"{unit} cannot be started: {started.stderr.strip()}\nProvision again."
-    return f"{unit} failed, and stands in systemctl --failed:\n{words}{clusters.full()}"
+    return f"{unit} failed, and stands in systemctl --failed:\n{words}{full()}"
 
 
-def take(app: str, kind: str, media: bool) -> dict[str, object]:
+def take_database(engine: str, kind: str) -> str:
+    """Take a backup of the database server, and return what is wrong, or nothing."""
+    if engine == "mysql":
+        # Each is whole: restic stores what is new in it.
+        return start("initech-mysql-backup@whole.service", mariadb.REPOSITORY.full)
+    return start(f"initech-backup@{kind}.service", clusters.full)
+
+
+def newest(engine: str, started: float) -> backups.Backup:
+    """Return the backup that was just taken.
+
+    Raises:
+        Problem: there is none that is as new.
+    """
+    listed = mariadb.stored()[0] if engine == "mysql" else clusters.listed(clusters.live())
+    backup = backups.choose(listed, None, started)
+    if backup.stop < int(started):
+        raise Problem(f"The backup ended well, but the newest in the repository is an older one: {backup.label}")
+    return backup
+
+
+def take(app: str, engine: str, kind: str, media: bool) -> dict[str, object]:
     """Take a backup and return how it is called.
 
     Raises:
         Problem: a unit failed.
     """
-    cluster = clusters.live()
     started = time.time()
-    wrong = [start(f"initech-backup@{kind}.service")]
+    wrong = [take_database(engine, kind)] if engine else []
     if media:
-        wrong.append(start(f"{app}-media-backup.service"))
+        wrong.append(start(f"{app}-media-backup.service", restic.uploads(app).full))
     if any(wrong):
         raise Problem("\n".join(filter(None, wrong)))
-    newest = backups.choose(clusters.listed(cluster), None, started)
-    if newest.stop < int(started):
-        raise Problem(
-            f"initech-backup@{kind}.service ended well, but the newest backup is an older one: {newest.label}"
-        )
-    snapshot = backups.newest_snapshot(uploads.snapshots(app)) if media else None
-    moment = backups.utc(newest.stop + 1)
-    return {
-        "label": newest.label,
-        "restore_time": moment,
-        "command": f"ansible-playbook restore.yml with the same -l and -e restore_time='{moment}'",
-        "snapshot": snapshot["short_id"] if snapshot else "",
-        "seconds": round(time.time() - started, 1),
-    }
+    taken: dict[str, object] = dict(NOTHING)
+    if engine:
+        backup = newest(engine, started)
+        moment = backups.utc(backup.stop + 1)
+        command = f"ansible-playbook restore.yml with the same -l and -e restore_time='{moment}'"
+        taken.update(label=backup.label, restore_time=moment, command=command)
+    if media:
+        snapshot = backups.newest_snapshot(restic.uploads(app).snapshots())
+        taken["snapshot"] = snapshot["short_id"] if snapshot else ""
+    return {**taken, "seconds": round(time.time() - started, 1)}
+
+
+def is_needed(engine: str, only_first: bool) -> bool:
+    """Tell whether one is to be taken.
+
+    Raises:
+        Problem: the repository cannot be read.
+    """
+    if not only_first or engine != "postgresql":
+        return True
+    return not any(each.is_current for each in clusters.listed(clusters.live()))
 
 
 def main() -> None:
@@ -115,6 +159,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "app_name": {"type": "str", "required": True},
+            "engine": {"type": "str", "choices": ["postgresql", "mysql", ""], "required": True},
             "type": {"type": "str", "choices": ["full", "diff", "incr"], "default": "diff"},
             "media": {"type": "bool", "default": True},
             "first": {"type": "bool", "default": False},
@@ -122,13 +167,11 @@ def main() -> None:
         supports_check_mode=True,
     )
     options = module.params
+    app, engine, media = options["app_name"], options["engine"], options["media"]
     try:
-        live = clusters.live()
-        needed = not options["first"] or not any(each.is_current for each in clusters.listed(live))
-        taken: dict[str, object] = {"label": "", "restore_time": "", "command": "", "snapshot": "", "seconds": 0.0}
-        if needed and not module.check_mode:
-            taken = take(options["app_name"], options["type"], options["media"])
-        module.exit_json(changed=needed, **taken)
+        changed = bool(engine or media) and is_needed(engine, options["first"])
+        taken = take(app, engine, options["type"], media) if changed and not module.check_mode else NOTHING
+        module.exit_json(changed=changed, **taken)
     except Problem as problem:
         module.fail_json(msg=str(problem))
 

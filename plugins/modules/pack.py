@@ -1,23 +1,6 @@
-"""Pack one version of a project, on the controller."""
+"""Pack one version of a project; the documentation of the action plugin of the same name."""
 
 from __future__ import annotations
-
-from datetime import datetime, timezone
-from pathlib import Path, PurePosixPath
-from typing import Any
-
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.initech.django.plugins.module_utils import (
-    env_template,
-    git,
-    guards,
-    native,
-    project,
-    requirements,
-)
-from ansible_collections.initech.django.plugins.module_utils.layout import new_release_id
-from ansible_collections.initech.django.plugins.module_utils.problem import Problem
-from ansible_collections.initech.django.plugins.module_utils.wheels import pack_wheels
 
 DOCUMENTATION = """
 module: pack
@@ -92,8 +75,6 @@ EXAMPLES = """
   initech.django.pack:
     repository: git@git.example.com:shop.git
     version: v1.4
-  delegate_to: localhost
-  become: false
   run_once: true
 """
 RETURN = """
@@ -131,6 +112,10 @@ requirements_sha256:
   description: The hash of these files.
   type: str
   returned: success
+requirements_hashes:
+  description: The hash of each of them, by its path.
+  type: dict
+  returned: success
 pins:
   description: The lines of these files, with their hashes.
   type: list
@@ -155,111 +140,3 @@ wsgi:
   returned: success
   sample: shop.wsgi:application
 """
-
-
-def judge(
-    tree: project.Tree, path: PurePosixPath, parameters: dict[str, Any]
-) -> tuple[requirements.Requirements, dict[str, str]]:
-    """Return the project's requirements, and the Debian packages that they need.
-
-    Raises:
-        Problem: they are no good; the message lists everything.
-    """
-    read = requirements.read_requirements(path, tree.read)
-    found = list(read.problems)
-    environment = parameters["environment"]
-    if path.stem == environment and not parameters["requirements_file"]:
-        found += guards.environment_file_problems(path, read.files[str(path)])
-    to_freeze = path.with_name(requirements.TO_FREEZE)
-    text = tree.read(str(to_freeze))
-    packages: dict[str, str] = {}
-    if text is not None:
-        found += guards.frozen_problems(read, to_freeze, text)
-        try:
-            packages = native.native_packages(to_freeze, text)
-        except Problem as problem:
-            found.append(str(problem))
-    found += guards.developer_problems(read.pins, parameters["developer_packages"], environment)
-    if not read.problems:
-        found += guards.gevent_problems(read.pins, str(path), parameters["database"])
-        found += guards.cut_problems(read.pins, parameters["cut_keys"])
-    if found:
-        raise Problem(f"{tree.name} cannot be deployed:\n" + "\n".join(f"  {problem}" for problem in found))
-    return read, packages
-
-
-def pack(parameters: dict[str, Any]) -> dict[str, Any]:
-    """Return the module's result.
-
-    Raises:
-        Problem: the version does not exist, or the project could not run.
-    """
-    cache = Path(parameters["cache"])
-    cache.mkdir(mode=0o700, parents=True, exist_ok=True)
-    source = git.resolve(parameters["repository"], parameters["version"], parameters["subdirectory"], cache)
-    archive = git.pack(source, cache)
-    tree = project.Tree(git.read_files(archive), source.name)
-
-    directory = project.find_project(tree, parameters["project_directory"])
-    dotenv = str(directory / ".env")
-    if dotenv in tree.files:
-        raise Problem(
-            f"{tree.name} has {dotenv} in git, where no secret may be. Type: git rm --cached {dotenv} && git commit"
-        )
-    template = directory / env_template.TEMPLATE
-    text = tree.read(str(template))
-    missing = env_template.missing_keys(template, text, parameters["env_keys"]) if text is not None else []
-    if missing:
-        raise Problem(f"{tree.name} cannot be deployed:\n" + "\n".join(f"  {line}" for line in missing))
-    warnings = list(env_template.unknown_keys(template, text, parameters["env_keys"])) if text is not None else []
-    if not env_template.is_ignored(directory, tree.files):
-        warnings.append(
-            f"No .gitignore of {tree.name} has {dotenv}: a developer's secrets are one git add away from git"
-        )
-    wsgi = project.find_wsgi(tree, directory, parameters["wsgi"])
-    file = project.find_requirements(tree, directory, parameters["requirements_file"], parameters["environment"])
-    read, packages = judge(tree, file, parameters)
-    return {
-        "release": new_release_id(source.commit, datetime.now(timezone.utc)),
-        "version": source.version,
-        "commit": source.commit,
-        "tree": source.tree,
-        "archive": str(archive),
-        "project": str(directory),
-        "requirements": list(read.files),
-        "requirements_sha256": read.sha256,
-        "pins": [" ".join([str(pin.requirement), *(f"--hash={each}" for each in pin.hashes)]) for pin in read.pins],
-        "native": packages,
-        "wheels": str(pack_wheels(Path(parameters["wheels"]), read.pins, cache)) if parameters["wheels"] else "",
-        "wsgi": wsgi,
-        "advice": warnings,
-    }
-
-
-def main() -> None:
-    """Run the module."""
-    options = ("subdirectory", "project_directory", "requirements_file", "environment", "wsgi", "database")
-    module = AnsibleModule(
-        argument_spec={
-            "repository": {"type": "str", "required": True},
-            "version": {"type": "str", "required": True},
-            "cache": {"type": "path", "default": "~/.cache/initech-django"},
-            "env_keys": {"type": "list", "elements": "str", "default": [], "no_log": False},
-            "cut_keys": {"type": "list", "elements": "str", "default": [], "no_log": False},
-            "developer_packages": {"type": "list", "elements": "str", "default": []},
-            "wheels": {"type": "path"},
-            **{option: {"type": "str", "default": ""} for option in options},
-        },
-        supports_check_mode=True,
-    )
-    try:
-        result = pack(module.params)
-        for warning in result["advice"]:
-            module.warn(warning)
-        module.exit_json(changed=False, **result)
-    except Problem as problem:
-        module.fail_json(msg=str(problem))
-
-
-if __name__ == "__main__":
-    main()

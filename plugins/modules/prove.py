@@ -1,47 +1,44 @@
-"""Prove that a staged release would run."""
+"""Prove that a staged release would run, and see what it has to migrate."""
 
 from __future__ import annotations
 
 import json
-import re
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.initech.django.plugins.module_utils import application
-from ansible_collections.initech.django.plugins.module_utils.commands import run, tail
+from ansible_collections.initech.django.plugins.module_utils import application, history, migrations
+from ansible_collections.initech.django.plugins.module_utils.commands import tail
 from ansible_collections.initech.django.plugins.module_utils.dotenv import parse
-from ansible_collections.initech.django.plugins.module_utils.layout import App, Release
-from ansible_collections.initech.django.plugins.module_utils.manage import environment
-from ansible_collections.initech.django.plugins.module_utils.problem import Problem
+from ansible_collections.initech.django.plugins.module_utils.layout import App
+from ansible_collections.initech.django.plugins.module_utils.lease import require
+from ansible_collections.initech.django.plugins.module_utils.problem import Problem, room
 
 DOCUMENTATION = """
 module: prove
-short_description: Prove that a staged release would run
+short_description: Prove that a staged release would run, and see what it has to migrate
 description:
   - Django's own C(check --deploy) has no errors; its warnings are shown.
   - manage.py and the WSGI application load the settings that ENVIRONMENT in C(.env) names, C(.env) was read, and DEBUG
     is off outside demo.
   - The WSGI application is loaded as gunicorn loads it, and then the standard library and the database driver are
     patched by gevent, and ten waits in the database take one wait.
-  - All as the app's user, and without a word to the live release.
+  - Reads which migrations were applied, and warns of what code that does not know a new one does not survive, by
+    Django's own operations, for example a column that is removed while the live release still reads it. What raw SQL
+    and Python do, nobody can say.
+  - All as the app's user, in one process, and without a word to the live release.
 author: The initech.django team
+extends_documentation_fragment:
+  - initech.django.step
+  - initech.django.step.project
 options:
-  app_name:
-    description: The app.
-    type: str
-    required: true
-  release:
-    description: The id of the release.
-    type: str
-    required: true
   environment:
     description: The name of the environment.
     type: str
     required: true
-  env_as_environment:
-    description: The project reads the environment and knows nothing of C(.env).
+  migrates:
+    description: Whether it is to be seen what there is to migrate.
     type: bool
-    default: false
+    default: true
 attributes:
   check_mode:
     support: full
@@ -60,42 +57,31 @@ django_warnings:
   type: list
   elements: str
   returned: success
+plan:
+  description: The migrations that were not applied yet, each followed by what it does, a line each.
+  type: list
+  elements: str
+  returned: success
+dangers:
+  description: What of them the live release does not survive, a line each.
+  type: list
+  elements: str
+  returned: success
 """
 
 
-WARNING = re.compile(r"^\S+: \(\S+\.W\d+\) .*", re.MULTILINE)
-"""How Django's check framework prints a warning."""
-
-
-def check_deploy(release: Release, as_environment: bool) -> list[str]:
-    """Run Django's own checks, and return the warnings.
-
-    Raises:
-        Problem: one of them is an error.
-    """
-    result = run(
-        [release.virtualenv / "bin" / "python", "manage.py", "check", "--deploy", "--no-color"],
-        user=release.app,
-        cwd=release.project,
-        environment=environment(release, as_environment),
-    )
-    output = result.stdout + result.stderr
-    if result.returncode != 0:
-        raise Problem(f"manage.py check --deploy failed (exit code {result.returncode}):\n{tail(output)}")
-    return WARNING.findall(output)
-
-
-def prove(options: dict[str, Any]) -> list[str]:
-    """Check the release, and return Django's warnings.
+def prove(options: dict[str, Any]) -> tuple[list[str], list[migrations.Migration]]:
+    """Check the release, and return Django's warnings, and what is to be migrated.
 
     Raises:
         Problem: it would not run, or not as it should.
     """
     release, as_environment = App(options["app_name"]).release(options["release"]), options["env_as_environment"]
-    warnings = check_deploy(release, as_environment)
     manifest = json.loads(release.manifest.read_text(encoding="utf-8"))
     dotenv = parse((release.project / ".env").read_text(encoding="utf-8"))
-    answer = application.load(release, as_environment)
+    plan = migrations.PLAN if options["migrates"] and manifest["has_database"] else ""
+    answer = application.load(release, as_environment, plan)
+    warnings = application.check_warnings(answer)
     module = manifest["wsgi"].partition(":")[0]
     loaded, wanted = manifest["settings"], dotenv.get("ENVIRONMENT", "")
     found = [
@@ -104,7 +90,9 @@ def prove(options: dict[str, Any]) -> list[str]:
     ]
     if found:
         raise Problem(f"Release {release.id} would not run as it should:\n" + "\n".join(f"  {line}" for line in found))
-    return warnings
+    if answer["unseen"]:
+        raise Problem(f"{migrations.UNSEEN}:\n{tail(answer['unseen'])}")
+    return warnings, migrations.of(answer["plan"])
 
 
 def main() -> None:
@@ -115,16 +103,25 @@ def main() -> None:
             "release": {"type": "str", "required": True},
             "environment": {"type": "str", "required": True},
             "env_as_environment": {"type": "bool", "default": False},
+            "migrates": {"type": "bool", "default": True},
+            "lease": {"type": "str", "default": ""},
         },
         supports_check_mode=True,
     )
     try:
-        warnings = prove(module.params)
-        for warning in warnings:
-            module.warn(f"manage.py check --deploy: {warning}")
-        module.exit_json(changed=False, django_warnings=warnings)
+        app, release = App(module.params["app_name"]), module.params["release"]
+        lease = require(app.leases, module.params["lease"])
+        claim = lease.claim if lease else None
+        with room(app.root), history.steps(app.history, release, "prove", history.PROVED, claim):
+            warnings, pending = prove(module.params)
     except Problem as problem:
         module.fail_json(msg=str(problem))
+    dangers = migrations.warnings(pending)
+    for warning in warnings:
+        module.warn(f"manage.py check --deploy: {warning}")
+    for danger in dangers:
+        module.warn(f"The live release goes on until the new one is there, and may fail meanwhile: {danger}")
+    module.exit_json(changed=False, django_warnings=warnings, plan=migrations.lines(pending), dangers=dangers)
 
 
 if __name__ == "__main__":

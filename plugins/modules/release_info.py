@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime, timezone
 from hashlib import sha256
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.initech.django.plugins.module_utils import history
+from ansible_collections.initech.django.plugins.module_utils.interpreter import provide
 from ansible_collections.initech.django.plugins.module_utils.layout import App
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 from ansible_collections.initech.django.plugins.module_utils.virtualenvs import (
@@ -33,6 +35,11 @@ options:
   dotenv:
     description: The content of the new release's C(.env).
     type: str
+  python:
+    description:
+      - Which interpreter it would have, as the options of M(initech.django.interpreter) with which that only looks.
+        It is one of the parts.
+    type: dict
 attributes:
   check_mode:
     support: full
@@ -52,12 +59,24 @@ commit:
   description: The commit that it was made from; empty where nothing was deployed yet.
   type: str
   returned: success
+version:
+  description: What was asked for when it was deployed; empty where nothing was deployed yet.
+  type: str
+  returned: success
+live_seconds:
+  description: How long it is live, by the clock of the host; negative where the history does not tell.
+  type: float
+  returned: success
 previous:
   description: The id of the release that a rollback would go to; empty where there is none.
   type: str
   returned: success
 parts:
-  description: O(parts), and the hash of the configuration that provisioning left on the host.
+  description: O(parts), the interpreter, and the hash of the configuration that provisioning left on the host.
+  type: dict
+  returned: success
+python:
+  description: C(path) and C(version) of the interpreter; both empty where provisioning has still to install it.
   type: dict
   returned: success
 changes:
@@ -104,6 +123,18 @@ def compare(app: App, parts: dict[str, str], dotenv: str | None, is_active: bool
     return changes + [name for name, holds in conditions.items() if not holds]
 
 
+def find_python(module: AnsibleModule) -> dict[str, str]:
+    """Return path and version of the interpreter. In check mode on a new host provisioning has still to install it.
+
+    Raises:
+        Problem: none serves.
+    """
+    state = "possible" if module.check_mode else "found"
+    options = {**module.params["python"], "state": state, "managed": True, "mirror": ""}
+    found = provide(options, module.get_bin_path("uv"), module.check_mode)
+    return {"path": found["path"], "version": found["version"]}
+
+
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(
@@ -111,6 +142,14 @@ def main() -> None:
             "app_name": {"type": "str", "required": True},
             "parts": {"type": "dict"},
             "dotenv": {"type": "str", "no_log": True},
+            "python": {
+                "type": "dict",
+                "options": {
+                    "version": {"type": "str", "default": ""},
+                    "paths": {"type": "list", "elements": "path", "default": []},
+                    "downloads": {"type": "str", "default": ""},
+                },
+            },
         },
         supports_check_mode=True,
     )
@@ -121,10 +160,16 @@ def main() -> None:
     result.update(parts={}, changes=[])
     events = history.read(app.history)
     complete = [release.id for release in app.complete()]
+    result["version"] = manifest.get("version", "")
+    since = history.live_since(result["live"], events)
+    result["live_seconds"] = -1.0 if since is None else (datetime.now(timezone.utc) - since).total_seconds()
     result["previous"] = history.rollback_target(complete, result["live"] or None, events) or ""
     try:
         if module.params["parts"] is not None:
             parts = {**module.params["parts"], "configuration": configuration(app, module.check_mode)}
+            if module.params["python"] is not None:
+                result["python"] = python = find_python(module)
+                parts["interpreter"] = f"{python['path']} {python['version']}"
             is_active = live is not None and module.run_command(["systemctl", "is-active", live.unit])[0] == 0
             result.update(parts=parts, changes=compare(app, parts, module.params["dotenv"], is_active))
         module.exit_json(changed=False, **result)

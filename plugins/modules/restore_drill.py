@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import shutil
 import time
-from datetime import datetime, timezone
-from pathlib import Path
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.initech.django.plugins.module_utils import backups, clusters, digests, uploads
-from ansible_collections.initech.django.plugins.module_utils.commands import run_or_fail
+from ansible_collections.initech.django.plugins.module_utils import (
+    backups,
+    clusters,
+    mariadb,
+    recovery_mariadb,
+    recovery_postgresql,
+    restic,
+    servers,
+)
 from ansible_collections.initech.django.plugins.module_utils.layout import App
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 
@@ -27,6 +33,11 @@ options:
     description: The app.
     type: str
     required: true
+  engine:
+    description: The engine of the database server. Empty where the host has none.
+    type: str
+    choices: [postgresql, mysql, ""]
+    required: true
   media:
     description: Whether uploads are backed up too.
     type: bool
@@ -40,6 +51,7 @@ EXAMPLES = """
 - name: Try whether the backup is good
   initech.django.restore_drill:
     app_name: shop
+    engine: postgresql
 """
 RETURN = """
 label:
@@ -69,73 +81,31 @@ report:
   returned: success
 """
 
-BAD = "The repository of backups is damaged, and what is damaged cannot be restored:"
-NEXT = (
-    "\nTake a new full backup at once: ansible-playbook backup.yml -e backup_type=full with the same -l. Then look for "
-    "the cause: a disk that fails, or somebody who changed files there."
-)
-PAUSED = "SELECT pg_get_wal_replay_pause_state()"
+ENGINES = {"postgresql": (recovery_postgresql, clusters.LOCK), "mysql": (recovery_mariadb, mariadb.LOCK)}
 
 
-def drill_database(live: clusters.Cluster, backup: backups.Backup, keep: int) -> tuple[float, int, int, list[str]]:
-    """Restore the database beside the live one and compare.
-
-    Returns:
-        How many seconds the restore took, how many tables and rows were compared, and what was checked.
+def drill_database(name: str, check_mode: bool) -> dict[str, Any]:
+    """Restore the newest backup of the database beside the live one, compare, and return what the module returns.
 
     Raises:
-        Problem: something differs or cannot be restored.
+        Problem: something differs, or cannot be restored.
     """
-    if not live.is_running():
-        raise Problem(
-            f"The live database, {live.version}/{live.name}, is not running: there is nothing to compare with."
-        )
-    output = clusters.pgbackrest(live, "--output=text", "--verbose", "verify", failure=BAD)
-    wrong = backups.verify_problems(output)
-    if wrong:
-        raise Problem(BAD + backups.listing(wrong) + NEXT)
-    scratch = live.beside("drill")
-    clusters.require_space(live, backup)
-    here = digests.marked(live.port(), f"initech-drill-{datetime.now(timezone.utc):%Y%m%dT%H%M%SZ}")
-    clusters.bring_up_to_date(live)
-    scratch.begin()
-    try:
-        started = time.time()
-        options = [f"--set={backup.label}", "--type=name", f"--target={here.name}", "--target-action=pause"]
-        clusters.fetch(live, scratch, options, keep)
-        clusters.adopt(scratch)
-        scratch.wait(PAUSED, "paused")
-        took = time.time() - started
-        differing = backups.differences(here.digests, digests.everything(scratch.port()))
-        if differing:
-            raise Problem(
-                f"Backup {backup.label} does not hold what the live database holds:{backups.listing(differing)}"
+    engine, lock = ENGINES[name]
+    with servers.locked(lock) as keep:
+        backup = engine.newest()
+        age = time.time() - backup.stop
+        found = {"label": backup.label, "age": age, "seconds": 0.0, "tables": 0, "rows": 0}
+        report = [f"Backup {backup.label} ({backup.kind}) is {backups.duration(age)} old."]
+        if not check_mode:
+            drilled = engine.drill(backup, keep)
+            tables, rows = backups.totals(drilled.digests)
+            found.update(seconds=drilled.seconds, tables=tables, rows=rows)
+            report.append(
+                f"Restored and recovered in {backups.duration(drilled.seconds)}: {rows} rows in {tables} tables are "
+                "those of the live database."
             )
-        checks = check_pages(scratch)
-    finally:
-        scratch.remove()
-    tables, rows = backups.totals(here.digests)
-    return took, tables, rows, checks
-
-
-def check_pages(scratch: clusters.Cluster) -> list[str]:
-    """Check the restored tables, indexes and pages, and return what was checked.
-
-    Raises:
-        Problem: something is damaged.
-    """
-    scratch.ask("SELECT pg_wal_replay_resume()")
-    scratch.wait("SELECT pg_is_in_recovery()", "f")
-    command: list[str | Path] = [scratch.program("pg_amcheck"), "--all", "--install-missing", "--port", scratch.port()]
-    run_or_fail(
-        command, "pg_amcheck finds restored tables or indexes damaged", user=clusters.USER, timeout=clusters.DAY
-    )
-    scratch.stop()
-    if not backups.has_checksums(scratch.controlled()):
-        return ["pg_amcheck finds nothing. Pages have no checksums: the cluster was made without."]
-    command = [scratch.program("pg_checksums"), "--check", "-D", scratch.data]
-    run_or_fail(command, "pg_checksums finds restored pages damaged", user=clusters.USER, timeout=clusters.DAY)
-    return ["pg_amcheck finds nothing, and the checksums of all pages are right."]
+            report += drilled.checks
+    return {**found, "report": report}
 
 
 def drill_uploads(app: str) -> str:
@@ -144,17 +114,17 @@ def drill_uploads(app: str) -> str:
     Raises:
         Problem: something is damaged or cannot be restored.
     """
-    snapshot = backups.newest_snapshot(uploads.snapshots(app))
+    repository = restic.uploads(app)
+    snapshot = backups.newest_snapshot(repository.snapshots())
     if snapshot is None:
         raise Problem(f"Nothing that was uploaded to {app} is backed up yet. Type: {backups.TAKE}")
-    failure = f"The repository of what was uploaded to {app} is damaged"
-    uploads.restic(app, "check", "--read-data", failure=failure)
+    repository.check()
     place = App(app).media.with_name("media.drill")
     try:
         # One that a killed drill left.
         shutil.rmtree(place, ignore_errors=True)
         failure = f"What was uploaded to {app} cannot be restored"
-        uploads.restic(app, "restore", snapshot["id"], "--target", place, "--verify", failure=failure)
+        repository.run("restore", snapshot["id"], "--target", place, "--verify", failure=failure)
         files = sum(1 for path in place.rglob("*") if path.is_file())
     finally:
         shutil.rmtree(place, ignore_errors=True)
@@ -167,31 +137,19 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "app_name": {"type": "str", "required": True},
+            "engine": {"type": "str", "choices": ["postgresql", "mysql", ""], "required": True},
             "media": {"type": "bool", "default": True},
         },
         supports_check_mode=True,
     )
+    options = module.params
+    found: dict[str, Any] = {"label": "", "age": 0.0, "seconds": 0.0, "tables": 0, "rows": 0, "report": []}
     try:
-        with clusters.locked() as keep:
-            live = clusters.live()
-            # Those from before an upgrade do not become what is live.
-            mine = [each for each in clusters.listed(live) if each.is_current]
-            backup = backups.choose(mine, None, time.time())
-            age = time.time() - backup.stop
-            report = [f"Backup {backup.label} ({backup.kind}) is {backups.duration(age)} old."]
-            took, tables, rows = 0.0, 0, 0
-            if not module.check_mode:
-                took, tables, rows, checks = drill_database(live, backup, keep)
-                report.append(
-                    f"Restored and recovered in {backups.duration(took)}: {rows} rows in {tables} tables are those of "
-                    "the live database."
-                )
-                report += checks
-                if module.params["media"]:
-                    report.append(drill_uploads(module.params["app_name"]))
-        module.exit_json(
-            changed=False, label=backup.label, age=age, seconds=took, tables=tables, rows=rows, report=report
-        )
+        if options["engine"]:
+            found = drill_database(options["engine"], module.check_mode)
+        if options["media"] and not module.check_mode:
+            found["report"].append(drill_uploads(options["app_name"]))
+        module.exit_json(changed=False, **found)
     except Problem as problem:
         module.fail_json(msg=str(problem))
 

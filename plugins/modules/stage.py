@@ -5,14 +5,16 @@ from __future__ import annotations
 import grp
 import os
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.initech.django.plugins.module_utils import manage
+from ansible_collections.initech.django.plugins.module_utils import history, manage, static_files
 from ansible_collections.initech.django.plugins.module_utils.commands import run
 from ansible_collections.initech.django.plugins.module_utils.layout import App, Release, write_manifest
-from ansible_collections.initech.django.plugins.module_utils.problem import Problem
+from ansible_collections.initech.django.plugins.module_utils.lease import require
+from ansible_collections.initech.django.plugins.module_utils.problem import Problem, room
 
 DOCUMENTATION = """
 module: stage
@@ -23,15 +25,10 @@ description:
     go to the app's media directory, and databases of SQLite in it to the app's home.
   - Writes the manifest last. A release without it is half-made and never used.
 author: The initech.django team
+extends_documentation_fragment:
+  - initech.django.step
+  - initech.django.step.project
 options:
-  app_name:
-    description: The app.
-    type: str
-    required: true
-  release:
-    description: The id of the release.
-    type: str
-    required: true
   virtualenv:
     description: The directory of its virtualenv.
     type: path
@@ -44,10 +41,6 @@ options:
     description: The content of C(.env).
     type: str
     required: true
-  env_as_environment:
-    description: The project reads the environment and knows nothing of C(.env).
-    type: bool
-    default: false
   wsgi:
     description: The WSGI application, for the manifest.
     type: str
@@ -104,7 +97,8 @@ def stage(options: dict[str, Any]) -> dict[str, Any]:
     Raises:
         Problem: its settings cannot be loaded, or its static files cannot be collected.
     """
-    release = App(options["app_name"]).release(options["release"])
+    app = App(options["app_name"])
+    release = app.release(options["release"])
     links = {
         release.project: Path("source", options["project"]),
         release.virtualenv: Path("../../virtualenvs", Path(options["virtualenv"]).name),
@@ -114,9 +108,13 @@ def stage(options: dict[str, Any]) -> dict[str, Any]:
         link.symlink_to(target)
     write_dotenv(release, options["dotenv"])
     # As root, since the app may not write here. What does not compile is never imported by this Python.
-    run([release.virtualenv / "bin" / "python", "-m", "compileall", "-q", release.source])
-    settings = manage.probe(release, options["env_as_environment"])
-    manage.collect_static(release, settings, options["env_as_environment"])
+    compiling: list[str | Path] = [release.virtualenv / "bin" / "python", "-m", "compileall", "-q", release.source]
+    with ThreadPoolExecutor() as pool:
+        # Both take a while and neither needs the other.
+        compiled = pool.submit(run, compiling)
+        settings = manage.collect_static(release, options["env_as_environment"])
+        compiled.result()
+    static_files.gather(app, [*app.complete(), release])
     manage.link_media(release, settings)
     manage.link_sqlite(release, settings)
     shutil.rmtree(release.wheels, ignore_errors=True)
@@ -148,10 +146,16 @@ def main() -> None:
             "version": {"type": "str", "required": True},
             "commit": {"type": "str", "required": True},
             "parts": {"type": "dict", "required": True},
+            "lease": {"type": "str", "default": ""},
         },
     )
     try:
-        module.exit_json(changed=True, manifest=stage(module.params))
+        app, release = App(module.params["app_name"]), module.params["release"]
+        lease = require(app.leases, module.params["lease"])
+        claim = lease.claim if lease else None
+        with room(app.root), history.steps(app.history, release, "stage", history.STAGED, claim):
+            manifest = stage(module.params)
+        module.exit_json(changed=True, manifest=manifest)
     except Problem as problem:
         module.fail_json(msg=str(problem))
 

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.initech.django.plugins.module_utils.layout import App
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
-from ansible_collections.initech.django.plugins.module_utils.virtualenvs import (
-    changed_files,
-    identify,
-    read_marker,
-    read_packages,
-)
+from ansible_collections.initech.django.plugins.module_utils.virtualenvs import look
 
 DOCUMENTATION = """
 module: virtualenv_info
@@ -32,13 +25,6 @@ options:
     description: The id of the release. Empty is the live one.
     type: str
     default: ""
-  virtualenv:
-    description: The directory of its virtualenv, where the release has no link to it yet.
-    type: path
-  files:
-    description: Whether to compare every file with what was installed. One that is used again had that before.
-    type: bool
-    default: true
 attributes:
   check_mode:
     support: full
@@ -84,30 +70,16 @@ strays:
 """
 
 
-def read(app: App, options: dict[str, Any]) -> dict[str, Any]:
+def read(app: App, release_id: str) -> dict[str, Any]:
     """Return what there is, for the controller to compare.
 
     Raises:
         Problem: nothing is live, or the virtualenv is not complete.
     """
-    release = app.release(options["release"]) if options["release"] else app.live()
+    release = app.release(release_id) if release_id else app.live()
     if release is None:
         raise Problem(f"Nothing of {app.name} is live on this host. Type: ansible-playbook deploy.yml with the same -l")
-    path = Path(options["virtualenv"]) if options["virtualenv"] else release.virtualenv.resolve()
-    marker = read_marker(path)
-    if not marker:
-        raise Problem(f"The virtualenv of release {release.id} is gone or half-made: {path}. Deploy again.")
-    packages, strays = read_packages(path, files=options["files"])
-    interpreter = path / "bin" / "python"
-    return {
-        "release": release.id,
-        "marker": marker,
-        "changed_files": changed_files(release.source, marker),
-        "environment": identify(interpreter, user=app.name),
-        "target": os.path.realpath(interpreter),
-        "packages": packages,
-        "strays": strays,
-    }
+    return look(release, release.virtualenv.resolve())
 
 
 def main() -> None:
@@ -116,13 +88,11 @@ def main() -> None:
         argument_spec={
             "app_name": {"type": "str", "required": True},
             "release": {"type": "str", "default": ""},
-            "virtualenv": {"type": "path"},
-            "files": {"type": "bool", "default": True},
         },
         supports_check_mode=True,
     )
     try:
-        module.exit_json(changed=False, **read(App(module.params["app_name"]), module.params))
+        module.exit_json(changed=False, **read(App(module.params["app_name"]), module.params["release"]))
     except Problem as problem:
         module.fail_json(msg=str(problem))
 

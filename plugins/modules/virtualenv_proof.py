@@ -22,13 +22,6 @@ options:
     description: The id of the release. Empty is the live one.
     type: str
     default: ""
-  virtualenv:
-    description: The directory of its virtualenv, where the release has no link to it yet.
-    type: path
-  files:
-    description: Whether to compare every file with what was installed. One that is used again had that before.
-    type: bool
-    default: true
   python_version:
     description: The version that was asked for. Empty is any.
     type: str

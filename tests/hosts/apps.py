@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import secrets
+import subprocess
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
@@ -72,10 +74,18 @@ class App:
             text = "".join(f"{key}: {json.dumps(value)}\n" for key, value in vault.items())
             file.write_bytes(VaultLib().encrypt(text, VaultSecret(b"of-the-vault"), name))
 
+    @property
+    def _inventory_options(self) -> tuple[str, ...]:
+        """Return how a playbook is told of this app."""
+        return ("-i", str(self._inventory), *self._options)
+
     def playbook(self, name: str, *arguments: str) -> Result:
         """Run a playbook on this app."""
-        inventory = ("-i", str(self._inventory), *self._options)
-        return self.demo.playbook(name, *inventory, *arguments, limit=self.name)
+        return self.demo.playbook(name, *self._inventory_options, *arguments, limit=self.name)
+
+    def running(self, name: str, *arguments: str) -> AbstractContextManager[subprocess.Popen[bytes]]:
+        """Run a playbook on this app meanwhile; what has not ended then is killed."""
+        return self.demo.running(name, "-l", self.name, *self._inventory_options, *arguments)
 
     def env(self) -> dict[str, str]:
         """Return what the live release's `.env` says, which holds no quotes and no backslashes."""

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
+import socket
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.request import urlopen
@@ -69,10 +73,46 @@ class Demo:
         """Run a shell command on the host as root, and return what it printed."""
         return self.checked(sys.executable, "molecule/throwaway.py", "run", HOST, "--", "sh", "-c", command).strip()
 
+    def unpack(self, archive: bytes, directory: str) -> None:
+        """Unpack an archive, tar and gzip, in a directory of the host, which is made."""
+        command = ["sh", "-c", f"mkdir -p {directory} && tar -xz -C {directory}"]
+        run = [sys.executable, "molecule/throwaway.py", "run", HOST, "--", *command]
+        subprocess.run(run, cwd=self.path, input=archive, check=True)
+
     def background(self, command: str) -> subprocess.Popen[str]:
         """Begin to run a shell command on the host as root."""
         run = [sys.executable, "molecule/throwaway.py", "run", HOST, "--", "sh", "-c", command]
         return subprocess.Popen(run, cwd=self.path, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+
+    @contextmanager
+    def running(self, name: str, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+        """Run one of the clone's playbooks meanwhile; what has not ended then is killed."""
+        process = subprocess.Popen(
+            ["ansible-playbook", f"{name}.yml", *arguments],
+            cwd=self.path,
+            env={**os.environ, "PATH": f"{self.path}/.venv/bin:{os.environ['PATH']}"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
+
+    def begin(self, name: str, *arguments: str) -> subprocess.Popen[str]:
+        """Begin to run one of the clone's playbooks, as a group of processes that can be killed, and print at once."""
+        return subprocess.Popen(
+            [self.path / ".venv/bin/ansible-playbook", f"{name}.yml", "-l", "demo", *arguments],
+            cwd=self.path,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        )
 
     def live(self) -> str:
         """Return the id of the live release."""
@@ -95,3 +135,40 @@ class Demo:
         """Commit everything in the clone."""
         identity = ("-c", "user.name=test", "-c", "user.email=test@example.com")
         self.checked("git", *identity, "commit", "--quiet", "--all", "--message", message)
+
+
+def free_port() -> int:
+    """Return a port that nobody has."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def cloned(checkout: Path, path: Path, venv: Path | None = None) -> Iterator[Demo]:
+    """Do what a newcomer does: clone, make demo. At a path that the next run finds, should this one be killed.
+
+    Args:
+        checkout: what to clone.
+        path: where to.
+        venv: the virtualenv of a checkout, to use it and make none.
+
+    Raises:
+        RuntimeError: it failed.
+    """
+    if path.exists():
+        subprocess.run(["make", "demo-down"], cwd=path, check=True)
+        shutil.rmtree(path)
+    path.parent.mkdir(exist_ok=True)
+    subprocess.run(["git", "clone", "--quiet", str(checkout), str(path)], check=True)
+    if venv:
+        (path / ".venv").symlink_to(venv)
+        # For make it is newer than what it is made from.
+        (venv / "ready").touch()
+    port = free_port()
+    made = Demo(path, port, Result(0, "")).run("make", "demo", DEMO_PORT=str(port))
+    if made.code != 0:
+        raise RuntimeError(made.output)
+    yield Demo(path, port, made)
+    subprocess.run(["make", "demo-down"], cwd=path, check=True)
+    shutil.rmtree(path)

@@ -3,47 +3,70 @@
 from __future__ import annotations
 
 import http.client
+import random
 import threading
 import time
 from collections import Counter
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
+
+
+class Request(NamedTuple):
+    """A request that was answered, or was not.
+
+    Attributes:
+        at: when it was sent, as time.time() has it.
+        seconds: how long it took.
+        answer: the status, or the error.
+    """
+
+    at: float
+    seconds: float
+    answer: str
 
 
 class Load:
-    """Connections to a page on 127.0.0.1, each asking again as soon as it was answered.
+    """Connections to a page on 127.0.0.1, each asking again a moment after it was answered.
 
     Used in a with statement; at its end every request in flight was answered and counted.
+
+    Attributes:
+        requests: all that have ended.
     """
 
     def __init__(
         self,
         port: int,
         path: str = "/",
-        seconds: float = 20,
-        connections: int = 40,
         *,
-        pause: float = 0,
+        connections: int = 40,
+        seconds: float = 0,
+        pause: float = 0.25,
         host: str = "127.0.0.1",
+        reopens: bool = False,
     ) -> None:
         """Take what to ask for and how.
 
         Args:
             port: of the site.
             path: of the page.
-            seconds: how long to go on at least.
             connections: how many at once.
-            pause: between two requests of a connection, in seconds.
+            seconds: how long to go on at least.
+            pause: between two requests of a connection, in seconds, on average: visitors do not march in step. Without
+                one the load takes all of a small machine, and nothing beside it gets done.
             host: the name of the site.
+            reopens: whether what was asked on a connection that was closed meanwhile is asked again on a new one, as
+                clients do it (RFC 9112, 9.3.1 and 9.6). A reload of nginx closes such ones; a deploy reloads nothing,
+                and there it is a failure.
         """
-        self.answers: Counter[str] = Counter()
+        self.requests: list[Request] = []
         self._port = port
         self._path = path
         self._pause = pause
         self._headers = {"Host": host}
+        self._reopens = reopens
         self._until = time.monotonic() + seconds
         self._stop = threading.Event()
-        self._lock = threading.Lock()
         self._threads = [threading.Thread(target=self._ask) for _ in range(connections)]
 
     def __enter__(self) -> Self:
@@ -63,22 +86,37 @@ class Load:
             thread.join()
 
     @property
+    def answers(self) -> Counter[str]:
+        """How often each answer came back."""
+        return Counter(request.answer for request in self.requests)
+
+    @property
     def failures(self) -> dict[str, int]:
         """How often anything but a 200 came back, by kind."""
         return {answer: count for answer, count in self.answers.items() if answer != "200"}
 
     def _ask(self) -> None:
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=30)
-        counts: Counter[str] = Counter()
-        while not self._stop.wait(self._pause):
+        while not self._stop.wait(random.uniform(0, 2 * self._pause)):
+            began, started = time.time(), time.monotonic()
+            # Of a new connection it is a failure in any case.
+            again = self._reopens and connection.sock is not None
             try:
-                connection.request("GET", self._path, headers=self._headers)
-                response = connection.getresponse()
+                try:
+                    response = self._send(connection)
+                except ConnectionError:
+                    if not again:
+                        raise
+                    connection.close()
+                    response = self._send(connection)
                 response.read()
-                counts[str(response.status)] += 1
+                answer = str(response.status)
             except (OSError, http.client.HTTPException) as error:
-                counts[repr(error)] += 1
+                answer = repr(error)
                 connection.close()
+            self.requests.append(Request(began, time.monotonic() - started, answer))
         connection.close()
-        with self._lock:
-            self.answers.update(counts)
+
+    def _send(self, connection: http.client.HTTPConnection) -> http.client.HTTPResponse:
+        connection.request("GET", self._path, headers=self._headers)
+        return connection.getresponse()

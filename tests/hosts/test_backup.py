@@ -6,15 +6,13 @@ The tests build on each other in this order. The repository is a small file syst
 from __future__ import annotations
 
 import json
-import subprocess
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from demo import Demo, Result
+from restores import FLIP, kill_holders, until
 
 PASSPHRASE = "a passphrase of this test alone"
 REPOSITORY = "/srv/backups"
@@ -26,23 +24,6 @@ VARIABLES = {
     # What cannot be archived is given up soon.
     "backup_settings": {"archive-timeout": 5},
 }
-FLIP = """
-import sys
-with open(sys.argv[1], "r+b") as file:
-    file.seek(-100, 2)
-    (byte,) = file.read(1)
-    file.seek(-100, 2)
-    file.write(bytes([byte ^ 1]))
-"""
-
-
-# All of a restore holds its lock: the module and pgBackRest.
-KILL_RESTORE = """
-until [ -d /var/lib/postgresql/*/{directory}/base ]; do :; done
-for process in /proc/[0-9]*; do
-    if ls -l $process/fd 2>/dev/null | grep -q initech-restore.lock; then kill -KILL ${{process#/proc/}}; fi
-done
-"""
 
 
 class Backups:
@@ -74,27 +55,6 @@ class Backups:
     def failed(self) -> str:
         """Return the units that failed."""
         return self.demo.host("systemctl --failed --plain --no-legend")
-
-    @contextmanager
-    def running(self, name: str, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
-        """Run a playbook meanwhile."""
-        command = ["ansible-playbook", f"{name}.yml", "-l", "demo", "-e", f"@{self.variables}", *arguments]
-        environment = {"PATH": f"{self.demo.path}/.venv/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": str(Path.home())}
-        process = subprocess.Popen(
-            command, cwd=self.demo.path, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
-        )
-        try:
-            yield process
-        finally:
-            process.kill()
-            process.wait()
-
-
-def until(condition: Callable[[], bool]) -> None:
-    """Wait for a condition."""
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline, condition
 
 
 @pytest.fixture(scope="module")
@@ -231,8 +191,8 @@ def test_a_restore_that_is_killed_leaves_the_live_database_alone_and_the_next_on
 ) -> None:
     arguments = ("-e", f"restore_over_live={word}", "-e", "restore_name=again0")
     before = backups.sql("SELECT pg_postmaster_start_time()")
-    with backups.running("restore", *arguments):
-        backups.demo.host(KILL_RESTORE.format(directory=directory))
+    with backups.demo.running("restore", "-l", "demo", "-e", f"@{backups.variables}", *arguments):
+        kill_holders(backups.demo, f"/var/lib/postgresql/*/{directory}/base", "initech-restore.lock")
     assert backups.sql("SELECT pg_postmaster_start_time()") == before
     assert directory in backups.demo.host("ls /var/lib/postgresql/*")
     backups.good("restore", *arguments)

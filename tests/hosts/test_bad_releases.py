@@ -32,7 +32,7 @@ def spoil(demo: Demo, file: str, old: str, new: str) -> str:
     assert old in text
     path.write_text(text.replace(old, new))
     demo.commit("Spoil it")
-    with Load(demo.port, seconds=0, connections=2, pause=0.05) as load:
+    with Load(demo.port, connections=2, pause=0.05) as load:
         result = demo.playbook("deploy", "-e", "release_health_timeout=5")
     assert load.failures == {}
     assert result.code != 0, result.output
@@ -87,7 +87,10 @@ def test_a_migration_that_fails_stops_the_deploy(demo: Demo) -> None:
     (demo.path / EXAMPLE / "pages/migrations/0003_fails.py").write_text(migration)
     assert demo.run("git", "add", "--all").code == 0
     message = spoil(demo, "README.md", "# slow_sql", "# slow sql")
-    assert "migrate failed, and the live release goes on" in message
+    assert "Raw SQL operation" in message
+    assert "pages.0003_fails" in message
+    assert "migrate failed" in message
+    assert "The live release goes on. Applied: none. Failed: pages.0003_fails. What it had done was rolled" in message
     assert 'column "no_such_column" does not exist' in message
 
 

@@ -28,6 +28,33 @@ FILL = "CREATE TABLE kept AS SELECT id, md5(id::text) AS text FROM generate_seri
 SUM = "SELECT count(*), sum(hashtext(text)) FROM kept"
 
 
+# As in provision.yml, without what has nothing to do with databases and takes most of its time.
+PLAY = """---
+- name: The environment
+  hosts: all
+  gather_facts: false
+  roles:
+    - role: initech.django.check
+
+- name: The database alone
+  hosts: databases
+  become: true
+  gather_facts: true
+  gather_subset: ["!all", "!min", distribution, hardware]
+  roles:
+    - role: initech.django.database
+"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _play(demo: Demo) -> Iterator[None]:
+    """Let the clone have a playbook for the database alone."""
+    play = demo.path / "only-database.yml"
+    play.write_text(PLAY)
+    yield
+    play.unlink()
+
+
 def on(demo: Demo, host: str, command: str) -> str:
     """Run a shell command on a host as root, and return what it printed."""
     return demo.checked(sys.executable, "molecule/throwaway.py", "run", host, "--", "sh", "-c", command).strip()
@@ -48,7 +75,7 @@ def setting(demo: Demo, name: str) -> str:
 
 
 def provisioned(demo: Demo, settings: str) -> Result:
-    run = demo.playbook("provision", "-e", f'{{"postgresql_settings": {{{settings}}}}}')
+    run = demo.playbook("only-database", "-e", f'{{"postgresql_settings": {{{settings}}}}}')
     assert run.code == 0, run.output
     return run
 
@@ -66,21 +93,21 @@ def test_the_server_is_restarted_only_for_a_setting_that_needs_it_also_if_the_ru
     assert server(demo) != before
     # What a run leaves that was killed after it had written the file.
     demo.host(f"cat > {FILE} <<'END'\n{computed}\nEND")
-    made_good = demo.playbook("provision")
+    made_good = demo.playbook("only-database")
     assert (made_good.code, made_good.changed) == (0, 1), made_good.output
     assert setting(demo, "shared_buffers") != "64MB"
-    assert demo.playbook("provision").changed == 0
+    assert demo.playbook("only-database").changed == 0
 
 
 def test_settings_of_others_that_the_server_does_not_understand_stop_no_running_server(demo: Demo) -> None:
     before = server(demo)
     demo.host("echo 'work_mem = much' > /etc/postgresql/17/main/conf.d/wrong.conf")
-    refused = demo.playbook("provision", "-e", '{"postgresql_settings": {"shared_buffers": "64MB"}}')
+    refused = demo.playbook("only-database", "-e", '{"postgresql_settings": {"shared_buffers": "64MB"}}')
     demo.host("rm /etc/postgresql/17/main/conf.d/wrong.conf")
     assert refused.code != 0
     assert "conf.d/wrong.conf, line 1, work_mem: setting could not be applied" in refused.text
     assert server(demo) == before
-    assert demo.playbook("provision").code == 0
+    assert demo.playbook("only-database").code == 0
     assert setting(demo, "shared_buffers") != "64MB"
 
 
@@ -90,7 +117,7 @@ def test_settings_of_others_that_the_server_does_not_understand_stop_no_running_
 def test_a_statement_gives_up_waiting_for_a_lock_and_a_long_one_is_ended_where_that_is_asked_for(demo: Demo) -> None:
     names = "SELECT array_to_string(rolconfig, ' ') FROM pg_roles WHERE rolname = 'slow_sql'"
     assert asked(demo, names) == TIMEOUTS
-    short = demo.playbook("provision", "-e", '{"postgresql_statement_timeout": 1, "postgresql_lock_timeout": 1}')
+    short = demo.playbook("only-database", "-e", '{"postgresql_statement_timeout": 1, "postgresql_lock_timeout": 1}')
     assert short.code == 0, short.output
     password = "$(sed -n 's,.*postgres://slow_sql:\\([^@]*\\)@.*,\\1,p' /srv/slow-sql/current/project/.env)"
     login = f'PGPASSWORD="{password}" psql "host=127.0.0.1 dbname=slow_sql user=slow_sql" -c'
@@ -104,7 +131,7 @@ def test_a_statement_gives_up_waiting_for_a_lock_and_a_long_one_is_ended_where_t
         f"{login} 'SET statement_timeout = 0; TABLE django_migrations' 2>&1 || :; wait"
     )
     assert "canceling statement due to lock timeout" in waited
-    assert demo.playbook("provision").code == 0
+    assert demo.playbook("only-database").code == 0
     assert asked(demo, names) == TIMEOUTS
 
 
@@ -113,12 +140,12 @@ def test_a_statement_gives_up_waiting_for_a_lock_and_a_long_one_is_ended_where_t
 
 def test_a_database_that_the_inventory_names_no_longer_stays_and_serves(demo: Demo) -> None:
     rows = asked(demo, "SELECT count(*) FROM django_migrations", "slow_sql")
-    other = demo.playbook("provision", "-e", "database_name=successor", "-e", "database_user=successor")
+    other = demo.playbook("only-database", "-e", "database_name=successor", "-e", "database_user=successor")
     assert other.code == 0, other.output
     assert asked(demo, "SELECT datdba::regrole FROM pg_database WHERE datname = 'successor'") == "successor"
     assert asked(demo, "SELECT count(*) FROM django_migrations", "slow_sql") == rows
     assert "Ten slow queries" in demo.get("/")
-    assert demo.playbook("provision").changed == 0
+    assert demo.playbook("only-database").changed == 0
     # What nobody but its administrator drops.
     asked(demo, "DROP DATABASE successor")
     asked(demo, "DROP ROLE successor")

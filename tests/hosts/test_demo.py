@@ -10,11 +10,17 @@ import re
 import time
 from pathlib import Path
 
+import pytest
 from demo import Demo
 from load import Load
 
 PAGE = "examples/slow_sql/pages/templates/pages/home.html"
 FOOTER = "The heading is a row of the database"
+
+
+def stylesheets(demo: Demo) -> list[str]:
+    """Return where the page has its stylesheet, by a name with a hash."""
+    return re.findall(r"/static/pages/style\.[0-9a-f]{12}\.css", demo.get("/"))
 
 
 def test_make_demo_ends_with_what_was_deployed_how_long_the_ten_requests_took_and_the_url(demo: Demo) -> None:
@@ -54,6 +60,7 @@ def test_a_second_provision_changes_nothing(demo: Demo) -> None:
     assert (again.code, again.changed) == (0, 0), again.output
 
 
+@pytest.mark.alone
 def test_a_second_deploy_says_already_live_and_changes_nothing_within_ten_seconds(demo: Demo) -> None:
     started = time.monotonic()
     again = demo.playbook("deploy")
@@ -71,7 +78,10 @@ def test_a_new_commit_goes_live_under_load_without_a_failed_request(demo: Demo) 
     old = demo.live()
     page = demo.path / PAGE
     page.write_text(page.read_text().replace(FOOTER, "A new commit"))
+    style = demo.path / "examples/slow_sql/pages/static/pages/style.css"
+    style.write_text(f"{style.read_text()}/* new */\n")
     demo.commit("Change the footer")
+    styles = stylesheets(demo)
     with Load(demo.port) as load:
         deploy = demo.playbook("deploy")
     assert deploy.code == 0, deploy.output
@@ -79,6 +89,9 @@ def test_a_new_commit_goes_live_under_load_without_a_failed_request(demo: Demo) 
     assert load.answers["200"] > 200
     assert demo.live() != old
     assert "A new commit" in demo.get("/")
+    # A page that is still open asks for that which it was sent with.
+    styles += stylesheets(demo)
+    assert ["/* new */" in demo.get(path) for path in styles] == [False, True]
 
 
 def test_check_mode_says_what_would_be_deployed_and_does_not(demo: Demo) -> None:
@@ -96,6 +109,9 @@ def test_rollback_goes_to_the_previous_release_under_load_without_a_failed_reque
     assert load.failures == {}
     assert load.answers["200"] > 200
     assert FOOTER in demo.get("/")
+    # The page of the release that it came from may still be open too.
+    newer = demo.host("cd /srv/slow-sql/static-kept && grep -l 'new \\*/' pages/style.*")
+    assert "/* new */" in demo.get(f"/static/{newer}")
 
 
 def test_slow_requests_in_flight_are_answered_while_a_release_is_replaced(demo: Demo) -> None:

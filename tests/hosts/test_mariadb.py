@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import pytest
 from apps import App, example
@@ -35,31 +36,58 @@ def maria(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]
     app.remove()
 
 
+class Site(NamedTuple):
+    """What was done to have the second app, and what became of the first one meanwhile."""
+
+    runs: tuple[Result, Result, Result]
+    before: str
+    after: str
+    failures: dict[str, int]
+
+
+def neighbour(demo: Demo) -> str:
+    """Return which release of the first app is live, its process, and its files."""
+    return demo.host(
+        "readlink /srv/slow-sql/current && systemctl show --property Id,MainPID 'slow-sql@*' && "
+        "find /srv/slow-sql /etc/slow-sql /etc/systemd/system/slow-sql* /etc/nginx/conf.d/slow-sql* "
+        "-printf '%p %u %m %T@\\n' | sort"
+    )
+
+
 @pytest.fixture(scope="module")
-def site(maria: App) -> tuple[Result, Result, Result]:
-    """Look what would be done, and do it twice."""
-    return maria.playbook("provision", "--check"), maria.playbook("site"), maria.playbook("site", "--diff")
+def site(maria: App) -> Site:
+    """Look what would be done, and do it twice, while the first app is asked."""
+    before = neighbour(maria.demo)
+    with Load(maria.demo.port, connections=2, pause=0.05, reopens=True) as load:
+        runs = maria.playbook("provision", "--check"), maria.playbook("site"), maria.playbook("site", "--diff")
+    return Site(runs, before, neighbour(maria.demo), load.failures)
 
 
-def test_the_example_runs_on_mariadb(maria: App, site: tuple[Result, Result, Result]) -> None:
-    assert [run.code for run in site] == [0, 0, 0], "".join(run.output for run in site)
+def test_the_example_runs_on_mariadb(maria: App, site: Site) -> None:
+    assert [run.code for run in site.runs] == [0, 0, 0], "".join(run.output for run in site.runs)
     page = maria.get("/")
     assert "Ten slow queries, one short wait." in page
     assert "<dd>MariaDB 1" in page
 
 
-def test_a_second_run_changes_nothing(site: tuple[Result, Result, Result]) -> None:
-    assert site[2].changed == 0, site[2].output
+def test_a_second_run_changes_nothing(site: Site) -> None:
+    assert site.runs[2].changed == 0, site.runs[2].output
 
 
-def test_ten_slow_requests_take_one_wait_on_mariadb(maria: App, site: tuple[Result, Result, Result]) -> None:
+def test_the_other_app_of_the_machine_noticed_nothing(site: Site) -> None:
+    assert site.after == site.before
+    assert site.failures == {}
+
+
+@pytest.mark.alone
+def test_ten_slow_requests_take_one_wait_on_mariadb(maria: App, site: Site) -> None:
     started = time.monotonic()
     squares = maria.get("/ten-slow-requests/").split()
     assert time.monotonic() - started < 5.5
     assert sorted(map(int, squares)) == [x * x for x in range(1, 11)]
 
 
-def test_the_settings_are_in_force_as_they_were_written(demo: Demo, site: tuple[Result, Result, Result]) -> None:
+def test_the_settings_are_in_force_as_they_were_written(demo: Demo, site: Site) -> None:
     names = "@@max_connections, @@long_query_time, @@character_set_server, @@init_connect"
     found = demo.host(f"mariadb --skip-column-names --raw --execute 'SELECT {names}'")
     assert found.split("\t") == ["400", "0.500000", "utf8mb4", 'SET @quote = "\\\\ # "']
@@ -74,7 +102,7 @@ def test_a_wrong_setting_is_refused_by_the_server_itself_and_changes_nothing(mar
     assert after == before
 
 
-def test_the_user_may_use_its_database_and_nothing_else(maria: App, site: tuple[Result, Result, Result]) -> None:
+def test_the_user_may_use_its_database_and_nothing_else(maria: App, site: Site) -> None:
     grants = maria.demo.host("mariadb --skip-column-names --raw --execute 'SHOW GRANTS FOR maria@127.0.0.1'")
     assert [line.partition(" TO ")[0].partition(" IDENT")[0] for line in grants.splitlines()] == [
         "GRANT USAGE ON *.*",
@@ -82,9 +110,7 @@ def test_the_user_may_use_its_database_and_nothing_else(maria: App, site: tuple[
     ]
 
 
-def test_a_database_that_the_inventory_names_no_longer_stays_and_serves(
-    maria: App, site: tuple[Result, Result, Result]
-) -> None:
+def test_a_database_that_the_inventory_names_no_longer_stays_and_serves(maria: App, site: Site) -> None:
     count = "mariadb --skip-column-names --execute 'SELECT count(*) FROM ma_ria.django_migrations'"
     rows = maria.demo.host(count)
     other = maria.playbook("provision", "-e", "database_name=successor", "-e", "database_user=successor")
@@ -95,9 +121,9 @@ def test_a_database_that_the_inventory_names_no_longer_stays_and_serves(
     assert maria.playbook("provision").changed == 0
 
 
-def test_the_password_is_rotated_without_a_failed_request(maria: App, site: tuple[Result, Result, Result]) -> None:
+def test_the_password_is_rotated_without_a_failed_request(maria: App, site: Site) -> None:
     old = maria.env()["DATABASE_URL"]
-    with Load(maria.demo.port, "/", seconds=1, connections=8, pause=0.02, host="maria.test") as load:
+    with Load(maria.demo.port, "/", connections=8, pause=0.1, host="maria.test") as load:
         rotated = maria.playbook("secrets", "-e", "rotate=DATABASE_URL")
     assert rotated.code == 0, rotated.output
     assert load.answers["200"] > 100
@@ -112,6 +138,7 @@ def test_the_password_is_rotated_without_a_failed_request(maria: App, site: tupl
     assert maria.playbook("site").changed == 0
 
 
+@pytest.mark.alone
 def test_the_servers_own_pool_is_on_by_the_same_switch_if_it_accepts_what_may_be_opened(maria: App) -> None:
     refused = maria.playbook("provision", "-e", '{"database_pool": true, "gunicorn_workers": 2}')
     assert refused.code != 0

@@ -82,8 +82,7 @@ def test_an_environment_that_does_not_exist_leaves_no_host(demo: Demo) -> None:
     assert "prd" in result.text
 
 
-@pytest.mark.parametrize("environment", ["staging", "prod"])
-@pytest.mark.parametrize("playbook", ["provision", "deploy"])
+@pytest.mark.parametrize(("environment", "playbook"), [("staging", "provision"), ("prod", "deploy")])
 def test_an_example_that_was_not_filled_in_says_what_to_fill_in_and_where(
     demo: Demo, environment: str, playbook: str
 ) -> None:
@@ -114,8 +113,7 @@ def test_a_missing_vault_password_says_where_to_put_it(demo: Demo) -> None:
     assert "No vault password for demo. It lies outside git. Type: make demo" in result.text
 
 
-@pytest.mark.parametrize("value", ["", "   "])
-@pytest.mark.parametrize("playbook", ["provision", "deploy"])
+@pytest.mark.parametrize(("value", "playbook"), [("", "provision"), ("   ", "deploy")])
 def test_an_empty_secret_is_refused_by_name(demo: Demo, playbook: str, value: str) -> None:
     result = demo.playbook(playbook, "-e", json.dumps({"vault_secret_key": value}))
     assert result.code != 0
@@ -170,22 +168,28 @@ def test_a_project_with_its_secrets_in_git_is_refused(demo: Demo, project: Proje
     assert "has .env in git, where no secret may be. Type: git rm --cached .env" in project.deploy(demo)
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "message"),
-    [
-        ("requests==", "requests>=", "is not pinned to one version. Put it into requirements_to_freeze.txt"),
-        ("gunicorn==", "#", "requirements.txt lacks gunicorn: it serves the app; add it to requirements_to_freeze.txt"),
-        ("gevent==", "#", "requirements.txt lacks gevent: gunicorn's workers are gevent's; add it to"),
-        ("psycogreen==", "#", "requirements.txt lacks psycogreen: without it psycopg2 blocks its worker"),
-        ("psycopg2-binary==2.9.13", "psycopg==3.1.13", "psycopg 3.1.13 blocks its worker under gevent"),
-        ("psycopg2-binary==2.9.13", "#", "requirements.txt lacks a driver for PostgreSQL: psycopg, or psycopg2"),
-    ],
-)
-def test_requirements_that_could_not_run_are_refused_with_what_to_add(
-    demo: Demo, project: Project, old: str, new: str, message: str
-) -> None:
-    project.replace("requirements.txt", old, new)
+def test_a_requirement_that_is_not_pinned_is_refused(demo: Demo, project: Project) -> None:
+    project.replace("requirements.txt", "requests==", "requests>=")
+    message = "is not pinned to one version. Put it into requirements_to_freeze.txt"
     assert message in project.deploy(demo)
+
+
+def test_all_that_requirements_lack_is_told_at_once_with_what_to_add(demo: Demo, project: Project) -> None:
+    """Each by itself is in the tests of the guards."""
+    for name in ("gunicorn", "gevent", "psycogreen"):
+        project.replace("requirements.txt", f"{name}==", "#")
+    output = project.deploy(demo)
+    for message in (
+        "requirements.txt lacks gunicorn: it serves the app; add it to requirements_to_freeze.txt",
+        "requirements.txt lacks gevent: gunicorn's workers are gevent's; add it to",
+        "requirements.txt lacks psycogreen: without it psycopg2 blocks its worker",
+    ):
+        assert message in output
+
+
+def test_a_driver_that_would_block_its_worker_is_refused(demo: Demo, project: Project) -> None:
+    project.replace("requirements.txt", "psycopg2-binary==2.9.13", "psycopg==3.1.13")
+    assert "psycopg 3.1.13 blocks its worker under gevent" in project.deploy(demo)
 
 
 def test_a_mysql_project_without_pymysql_is_refused(demo: Demo, project: Project) -> None:

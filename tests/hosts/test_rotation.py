@@ -17,7 +17,7 @@ from load import Load
 ENV = "/srv/slow-sql/current/project/.env"
 ROTATE = ("ansible-playbook", "secrets.yml", "-l", "demo", "-e", "rotate=DATABASE_URL")
 # Where the run is killed: its next task has begun then. Each step behind which host and vault say something else.
-KILLS = ("second_user | Let it be the first", "switch | Let the old one finish", "database | Make the database")
+KILLS = ("second_user | Let it be the first", "switch | Start it beside the live one", "database | Make the database")
 KILLS_LATER = (
     "rotate | Read the vault again, with the password in its place",
     "finish | Remove what no rollback needs",
@@ -59,7 +59,7 @@ def killed_at(demo: Demo, task: str) -> bool:
 def rotation(demo: Demo) -> tuple[tuple[str, str], Load, Result]:
     """Kill rotations at one step after the other, let the last one finish, and ask the site all the while."""
     before = login(demo)
-    with Load(demo.port, "/", seconds=1, connections=8, pause=0.02) as load:
+    with Load(demo.port, "/", connections=8, pause=0.1) as load:
         missed = [task for task in KILLS + KILLS_LATER if not killed_at(demo, task)]
         finished = demo.run(*ROTATE)
     assert missed == []

@@ -5,7 +5,6 @@ The code that makes virtualenvs runs on the host itself, without Ansible, so tha
 
 from __future__ import annotations
 
-import base64
 import io
 import json
 import tarfile
@@ -58,7 +57,7 @@ def finish(process):
 before = virtualenvs.fingerprint(live)
 assert finish(build())  # it fills uv's cache
 kills = []
-while len(kills) < 24:
+while len(kills) < 12:
     shutil.rmtree(path)
     started = time.monotonic()
     assert finish(build())
@@ -105,21 +104,20 @@ def report(demo: Demo) -> dict[str, Any]:
             entry = tarfile.TarInfo(name)
             entry.size = len(text)
             tar.addfile(entry, io.BytesIO(text.encode()))
-    content = base64.b64encode(archive.getvalue()).decode()
-    demo.host(f"mkdir -p /root/kills && echo {content} | base64 -d | tar -xz -C /root/kills")
-    with Load(demo.port, seconds=0, connections=2, pause=0.05) as load:
+    demo.unpack(archive.getvalue(), "/root/kills")
+    with Load(demo.port, connections=2, pause=0.05) as load:
         output = demo.host("python3 /root/kills/kill.py; rm -r /root/kills")
     answer: dict[str, Any] = json.loads(output)
     return {**answer, "failures": load.failures}
 
 
-def test_each_of_24_kills_is_mended_by_the_next_run(report: dict[str, Any]) -> None:
-    assert len(report["kills"]) == 24
+def test_each_of_12_kills_is_mended_by_the_next_run(report: dict[str, Any]) -> None:
+    assert len(report["kills"]) == 12
     assert [kill for kill in report["kills"] if not kill["repaired"]] == []
 
 
 def test_many_of_them_struck_while_something_was_half_made(report: dict[str, Any]) -> None:
-    assert sum(kill["half_made"] for kill in report["kills"]) >= 6
+    assert sum(kill["half_made"] for kill in report["kills"]) >= 3
 
 
 def test_the_live_release_never_noticed(report: dict[str, Any]) -> None:

@@ -6,6 +6,7 @@ import importlib
 import json
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -17,6 +18,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.initech.django.tests.roles.readme import load_spec, render_table, with_table
 from ansible_collections.initech.django.tests.templates.render import ROLES, ROOT, evaluate, load
 
+PLAYBOOKS = ROOT / "playbooks"
 NAMES = sorted(path.name for path in ROLES.iterdir() if path.is_dir())
 MODULES = sorted(path.stem for path in (ROOT / "plugins" / "modules").glob("*.py"))
 
@@ -28,11 +30,17 @@ OPTION = re.compile(rf"(?<![\w.])(?:{'|'.join(NAMES)})_\w+")
 OF_ONE_ROLE = pytest.mark.parametrize("role", NAMES)
 
 
+@cache
+def document(path: Path) -> Any:
+    """Return the content of a YAML file. Nearly all tests look at all of them, so each is parsed once."""
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
 def documents(role: str, *patterns: str) -> Iterator[tuple[Path, Any]]:
     """Yield the path and the content of a role's YAML files."""
     for pattern in patterns:
         for path in sorted((ROLES / role).glob(pattern)):
-            yield path, yaml.safe_load(path.read_text(encoding="utf-8"))
+            yield path, document(path)
 
 
 def strings(value: Any) -> Iterator[str]:
@@ -55,17 +63,15 @@ def flat(tasks: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
             yield from flat(task.get(block, []))
 
 
-def read_in(role: str, *patterns: str) -> set[str]:
+@cache
+def read_in(role: str, *patterns: str) -> frozenset[str]:
     """Return the names of the variables that the values of a role's YAML files mention."""
-    return {
-        name
-        for _, document in documents(role, *patterns)
-        for text in strings(document)
-        for name in OPTION.findall(text)
-    }
+    return frozenset(
+        name for _, content in documents(role, *patterns) for text in strings(content) for name in OPTION.findall(text)
+    )
 
 
-def used(role: str) -> set[str]:
+def used(role: str) -> frozenset[str]:
     """Return the names of the variables that a role's tasks, handlers, internal variables and templates mention."""
     templates = [path.read_text(encoding="utf-8") for path in sorted((ROLES / role).glob("templates/**/*.j2"))]
     return read_in(role, "tasks/**/*.yml", "handlers/*.yml", "vars/*.yml").union(*map(OPTION.findall, templates))
@@ -96,7 +102,7 @@ def test_a_role_has_every_part_of_the_skeleton(role: str, file: str) -> None:
 
 @OF_ONE_ROLE
 def test_the_main_tasks_are_a_table_of_contents(role: str) -> None:
-    tasks = yaml.safe_load((ROLES / role / "tasks" / "main.yml").read_text(encoding="utf-8"))
+    tasks = document(ROLES / role / "tasks" / "main.yml")
     assert tasks
     for task in tasks:
         action = set(task) - {"name", "when"}
@@ -198,9 +204,13 @@ def test_a_role_uses_no_variable_that_it_does_not_specify(role: str) -> None:
 
 
 def test_every_specified_option_is_used() -> None:
-    """In its own role; those of app and database, which roles share, in any."""
+    """In its own role or in a playbook; those of app and database, which roles share, in any."""
+    playbooks = {
+        name for path in sorted(PLAYBOOKS.glob("*.yml")) for name in OPTION.findall(path.read_text(encoding="utf-8"))
+    }
     everywhere = set().union(*(used(role) | read_in(role, "defaults/main.yml") for role in NAMES))
     idle = {role: set(options(role)) - (everywhere if role in ("app", "database") else used(role)) for role in NAMES}
+    idle = {role: names - playbooks for role, names in idle.items()}
     assert {role: names for role, names in idle.items() if names} == {}
 
 
@@ -278,6 +288,18 @@ def imported(module: str) -> ModuleType:
     return importlib.import_module(f"ansible_collections.initech.django.plugins.modules.{module}")
 
 
+def documented(module: ModuleType) -> dict[str, Any]:
+    """Return what a module documents, with its fragments: `<collection>.<name>`, or `<collection>.<name>.<part>`."""
+    found: dict[str, Any] = yaml.safe_load(module.DOCUMENTATION)
+    options: dict[str, Any] = {}
+    for fragment in found.get("extends_documentation_fragment", ()):
+        name, _, part = fragment.removeprefix("initech.django.").partition(".")
+        plugin = importlib.import_module(f"ansible_collections.initech.django.plugins.doc_fragments.{name}")
+        options |= yaml.safe_load(getattr(plugin.ModuleDocFragment, part.upper() or "DOCUMENTATION"))["options"]
+    found["options"] = options | found.get("options", {})
+    return found
+
+
 def declared(module: ModuleType) -> dict[str, Any]:
     """Return what a module gives to AnsibleModule."""
     with patch.object(module, "AnsibleModule", side_effect=Captured) as ansible_module, pytest.raises(Captured):
@@ -298,7 +320,7 @@ WITH_CODE = [name for name in MODULES if hasattr(imported(name), "main")]
 @OF_ONE_MODULE
 def test_a_module_is_documented_with_examples_and_what_it_returns(name: str) -> None:
     module = imported(name)
-    documentation = yaml.safe_load(module.DOCUMENTATION)
+    documentation = documented(module)
     assert documentation["module"] == name
     assert documentation["short_description"]
     assert documentation["description"]
@@ -311,21 +333,20 @@ def test_a_module_is_documented_with_examples_and_what_it_returns(name: str) -> 
 @OF_ONE_MODULE
 def test_the_examples_of_a_module_would_be_accepted_by_it(name: str) -> None:
     module = imported(name)
-    documented = yaml.safe_load(module.DOCUMENTATION).get("options", {})
+    options = documented(module)["options"]
     examples = yaml.safe_load(module.EXAMPLES)
     assert examples
     for task in examples:
         arguments = set(task[f"initech.django.{name}"] or {})
         if name in WITH_CODE:
-            assert arguments <= set(documented)
-            assert {option for option, spec in documented.items() if spec.get("required")} <= arguments
+            assert arguments <= set(options)
+            assert {option for option, spec in options.items() if spec.get("required")} <= arguments
 
 
 @pytest.mark.parametrize("name", WITH_CODE)
 def test_a_module_takes_the_options_that_it_documents_and_no_others(name: str) -> None:
     module = imported(name)
-    documentation = yaml.safe_load(module.DOCUMENTATION)
-    assert comparable(declared(module)["argument_spec"]) == comparable(documentation["options"])
+    assert comparable(declared(module)["argument_spec"]) == comparable(documented(module)["options"])
 
 
 @pytest.mark.parametrize("name", WITH_CODE)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ def trusted(value: Any) -> Any:
     return value
 
 
+@cache
 def load(path: Path) -> dict[str, Any]:
     """Return the variables of one file of a role; none if the file is missing or holds only comments."""
     values = yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else None

@@ -15,6 +15,8 @@ INPUTS: dict[str, Any] = {
     "app_name": "shop",
     "app_environment": "prod",
     "ansible_facts": {"distribution_release": "trixie"},
+    "groups": {},
+    "inventory_hostname": "shop-host",
     "backup_passphrase": "a=b#c;d 'e' \"f\" long enough",
 }
 SFTP = {
@@ -32,12 +34,24 @@ S3 = {
     "backup_s3_key": "key",
     "backup_s3_key_secret": "it's $ecret",
 }
+RESTICS = {
+    "media": "what is uploaded to shop",
+    "mysql": "MariaDB",
+}
+"""The repositories of restic's, with their content."""
+
 UNITS = sorted(path.name for path in (ROLES / "backup" / "templates").glob("*.service.j2"))
 TIMERS = sorted(path.name for path in (ROLES / "backup" / "templates").glob("*.timer.j2"))
 
 
 def backup(template: str, **inputs: Any) -> str:
     return render("backup", template, **{**INPUTS, **inputs})
+
+
+def restic(which: str, **inputs: Any) -> dict[str, Any]:
+    """Return what the role sees when it makes one of the repositories of restic's."""
+    values = known(**inputs)
+    return {**INPUTS, **inputs, "__backup_restic": evaluate(values["__backup_restics"], values)[which]}
 
 
 def settings(**inputs: Any) -> dict[str, dict[str, str]]:
@@ -116,18 +130,22 @@ def test_what_a_repository_lacks_is_named(inputs: dict[str, Any], names: list[st
 
 
 @pytest.mark.parametrize(
-    ("inputs", "repository"),
+    ("inputs", "base"),
     [
-        ({}, "/var/backups/initech/media/shop"),
-        (SFTP, "sftp://backup@vault.example.com:22//backups/media/shop"),
-        (S3, "s3:https://s3.example.com/bucket/shop/media/shop"),
+        ({}, "/var/backups/initech"),
+        (SFTP, "sftp://backup@vault.example.com:22//backups"),
+        (S3, "s3:https://s3.example.com/bucket/shop"),
     ],
 )
-def test_restic_finds_the_repository_of_the_app_and_the_secrets_of_the_inventory(
-    inputs: dict[str, Any], repository: str, tmp_path: Path
+@pytest.mark.parametrize(
+    ("which", "directory", "place"),
+    [("media", "/media/shop", "/etc/shop/backup"), ("mysql", "/mysql", "/etc/initech-mysql-backup")],
+)
+def test_restic_finds_its_repository_and_the_secrets_of_the_inventory(
+    inputs: dict[str, Any], base: str, which: str, directory: str, place: str, tmp_path: Path
 ) -> None:
     script = tmp_path / "restic"
-    script.write_text(backup("restic.sh.j2", **inputs))
+    script.write_text(render("backup", "restic.sh.j2", **restic(which, **inputs)))
     tool = tmp_path / "bin" / "restic"
     tool.parent.mkdir()
     tool.write_text(
@@ -137,28 +155,29 @@ def test_restic_finds_the_repository_of_the_app_and_the_secrets_of_the_inventory
     environment = {"PATH": f"{tool.parent}:/usr/bin:/bin"}
     result = subprocess.run(["sh", script, "a b"], env=environment, capture_output=True, text=True, check=True)
     found, passphrase, credentials, *arguments = result.stdout.splitlines()
-    assert (found, passphrase) == (repository, "/etc/shop/backup/passphrase")
-    assert credentials == ("/etc/shop/backup/aws" if inputs == S3 else "")
+    assert (found, passphrase) == (f"{base}{directory}", f"{place}/passphrase")
+    assert credentials == (f"{place}/aws" if inputs == S3 else "")
     assert S3["backup_s3_key_secret"] not in script.read_text()
     assert arguments[-1] == "a b"
     assert INPUTS["backup_passphrase"] not in script.read_text()
     if inputs == SFTP:
         option, command, _ = arguments
         assert option == "-o"
-        assert command.startswith("sftp.command=ssh -p 22 -i /etc/shop/backup/ssh_key")
+        assert command.startswith(f"sftp.command=ssh -p 22 -i {place}/ssh_key")
         assert shlex.split(command)[-3:] == ["backup@vault.example.com", "-s", "sftp"]
 
 
 def test_the_key_of_a_bucket_is_in_a_file_that_restic_reads() -> None:
-    known = variables("backup", **INPUTS, **S3)
-    files = {file["name"]: file["content"] for file in evaluate(known["__backup_media_files"], known)}
+    values = known(**S3)
+    (file,) = evaluate("{{ __backup_restic_secrets.s3 }}", {**values, "__backup_restic": {"place": "/etc/shop/backup"}})
+    assert (file["path"], file["mode"]) == ("/etc/shop/backup/aws", "0600")
     read = configparser.RawConfigParser()
-    read.read_string(files["aws"])
+    read.read_string(file["content"])
     assert dict(read["default"]) == {"aws_access_key_id": "key", "aws_secret_access_key": "it's $ecret"}
 
 
 @pytest.mark.parametrize("repository", [{}, S3])
-@pytest.mark.parametrize("unit", [name for name in UNITS if name != "failed.service.j2"])
+@pytest.mark.parametrize("unit", sorted({*UNITS} - {"failed.service.j2", "mysql-restored.service.j2"}))
 def test_a_backup_runs_in_a_sandbox_and_reaches_the_network_only_where_its_repository_is_there(
     unit: str, repository: dict[str, Any]
 ) -> None:
@@ -167,20 +186,55 @@ def test_a_backup_runs_in_a_sandbox_and_reaches_the_network_only_where_its_repos
     assert "NoNewPrivileges=true" in lines
     assert ("RestrictAddressFamilies=AF_UNIX" in lines) == (not repository)
     assert any(line.startswith("ReadWritePaths=/var/backups/initech/") for line in lines) == (not repository)
-    assert ("User=postgres" in lines) == (unit != "media.service.j2")
+    assert ("User=postgres" in lines) == (unit in ("check.service.j2", "database.service.j2"))
     assert INPUTS["backup_passphrase"] not in "\n".join(lines)
 
 
-@pytest.mark.parametrize("unit", [name for name in UNITS if name != "failed.service.j2"])
+@pytest.mark.parametrize("unit", sorted({*UNITS} - {"failed.service.j2", "mysql-restored.service.j2"}))
 def test_a_failure_calls_somebody_only_if_there_is_somebody_to_call(unit: str) -> None:
     assert "OnFailure" not in backup(unit)
     assert "OnFailure=initech-backup-failed@%n.service\n" in backup(unit, backup_failure_command="/bin/true")
 
 
 def test_uploads_are_backed_up_whenever_the_database_is() -> None:
-    media = [line for line in backup("media.timer.j2").splitlines() if line.startswith("OnCalendar=")]
-    others = [line for name in ("full.timer.j2", "diff.timer.j2") for line in backup(name).splitlines()]
-    assert media == [line for line in others if line.startswith("OnCalendar=")]
+    def calendar(*names: str) -> list[str]:
+        lines = [line for name in names for line in backup(name).splitlines()]
+        return [line for line in lines if line.startswith("OnCalendar=")]
+
+    assert calendar("media.timer.j2") == calendar("full.timer.j2", "diff.timer.j2") == calendar("mysql-whole.timer.j2")
+
+
+@pytest.mark.parametrize(
+    ("groups", "engine", "server", "has_media"),
+    [
+        ({}, "postgresql", "postgresql", True),
+        ({"apps": ["web", "db"], "databases": ["web", "db"]}, "mysql", "mysql", True),
+        ({"apps": ["web"], "databases": ["db"]}, "mysql", "mysql", False),
+        ({"apps": ["db"], "databases": ["web"]}, "postgresql", "", True),
+    ],
+)
+def test_a_host_backs_up_what_it_has(groups: dict[str, Any], engine: str, server: str, has_media: bool) -> None:
+    values = known(groups=groups, inventory_hostname="db", backup_engine=engine)
+    assert evaluate(values["__backup_server"], values) == server
+    assert evaluate(values["__backup_has_media"], values) is has_media
+    units = evaluate("{{ __backup_units | map(attribute='path') | map('basename') | list }}", values)
+    assert ("shop-media-backup.service" in units) == has_media
+    assert ("initech-backup@.service" in units) == (server == "postgresql")
+    assert ("initech-mysql-backup@.service" in units) == (server == "mysql")
+
+
+def test_oracles_mysql_is_not_backed_up() -> None:
+    values = known(backup_engine="mysql", backup_mysql_packages=["mysql-community-server"])
+    assert not evaluate(values["__backup_knows_the_server"], values)
+
+
+@needs("bash")
+def test_the_program_that_stores_mariadb_is_good_bash(tmp_path: Path) -> None:
+    script = tmp_path / "store"
+    script.write_text(backup("mysql-store.sh.j2"))
+    subprocess.run(["bash", "-n", script], check=True)
+    assert "--keep-within 35d" in script.read_text()
+    assert f"--keep-hourly {35 * 24}" in script.read_text()
 
 
 @needs("systemd-analyze")
@@ -190,7 +244,12 @@ def test_systemd_understands_a_unit(template: str, tmp_path: Path) -> None:
     file = tmp_path / f"unit.{kind}"
     text = backup(template, backup_failure_command="/bin/true")
     # What the host has, this machine may lack.
-    for program in ("/usr/bin/pgbackrest", "/etc/shop/backup/restic"):
+    for program in (
+        "/usr/bin/pgbackrest",
+        "/etc/shop/backup/restic",
+        "/etc/initech-mysql-backup/store",
+        "/usr/sbin/mariadbd",
+    ):
         text = text.replace(program, "/bin/true")
     file.write_text(text)
     if kind == "timer":

@@ -20,16 +20,28 @@ from typing import Any
 import pytest
 import yaml
 from ansible.errors import AnsibleError
+from ansible_collections.initech.django.plugins.action.connections import PGBOUNCER_CLIENTS
 from ansible_collections.initech.django.plugins.module_utils.layout import App
-from ansible_collections.initech.django.tests.templates.render import ROLES, evaluate, needs, render, variables
+from ansible_collections.initech.django.tests.templates.render import (
+    ROLES,
+    evaluate,
+    load,
+    needs,
+    render,
+    variables,
+)
 
 TEMPLATES = sorted((path.parts[-3], path.name) for path in ROLES.glob("*/templates/*.j2"))
-REQUIRED = {"database_name": "shop", "ansible_facts": {"distribution_release": "trixie", "processor_nproc": 4}}
+REQUIRED = {
+    "database_name": "shop",
+    "ansible_facts": {"distribution_release": "trixie", "processor_nproc": 4},
+    "__backup_restic": {"content": "MariaDB", "place": "/etc/place", "directory": "/mysql", "cache": "cache"},
+}
 OF_THE_SERVER = [
     ("backup", name)
     for role, name in TEMPLATES
-    if role == "backup" and name not in ("restic.sh.j2", "media.service.j2", "media.timer.j2")
-]
+    if role == "backup" and name not in ("media.service.j2", "media.timer.j2")
+] + [("nginx", "nginx.conf.j2"), ("nginx", "sandbox.conf.j2")]
 """What is the same for all apps of a host."""
 APP = App("shop")
 RELEASE = APP.release("20261124T101500Z-1a2b3c4d")
@@ -49,7 +61,7 @@ def executed(*command: str, **environment: str) -> subprocess.CompletedProcess[s
 @pytest.mark.parametrize(("role", "template"), TEMPLATES)
 def test_a_template_renders_with_the_defaults_and_what_has_to_be_set(role: str, template: str) -> None:
     text = render(role, template, app_name="shop", **REQUIRED, __postgresql_info=HOST, __mysql_info=HOST)
-    assert text.removeprefix("#!/bin/sh\n").startswith("# Ansible managed\n")
+    assert re.match(r"(#!/bin/(ba)?sh\n)?# Ansible managed\n", text)
     assert text.endswith("\n")
     assert not text.endswith("\n\n")
     assert not re.search(r"\{\{|\{%|\{#|[ \t]$", text, re.MULTILINE)
@@ -57,11 +69,7 @@ def test_a_template_renders_with_the_defaults_and_what_has_to_be_set(role: str, 
 
 @pytest.mark.parametrize(
     ("role", "template"),
-    [
-        each
-        for each in TEMPLATES
-        if each[0] not in ("mysql", "postgresql") and each[1] != "nginx.conf.j2" and each not in OF_THE_SERVER
-    ],
+    [each for each in TEMPLATES if each[0] not in ("mysql", "postgresql") and each not in OF_THE_SERVER],
 )
 def test_a_template_is_not_rendered_while_a_variable_that_it_needs_is_not_set(role: str, template: str) -> None:
     with pytest.raises(AnsibleError, match="app_name"):
@@ -166,9 +174,15 @@ def test_gunicorn_writes_only_where_its_unit_lets_it(root: Path) -> None:
 
 
 def test_limits_of_the_inventory_reach_gunicorn(root: Path) -> None:
-    text = configuration(gunicorn_timeout=61, gunicorn_graceful_timeout=62, gunicorn_worker_connections=63)
+    text = configuration(
+        gunicorn_timeout=61,
+        gunicorn_graceful_timeout=62,
+        gunicorn_worker_connections=63,
+        gunicorn_max_requests="500",
+    )
     settings = loaded(text, root).settings
     assert (settings["timeout"], settings["graceful_timeout"], settings["worker_connections"]) == (61, 62, 63)
+    assert (settings["max_requests"], settings["max_requests_jitter"]) == (500, 50)
 
 
 @pytest.mark.parametrize(
@@ -190,9 +204,14 @@ def test_the_workers_share_the_connections_that_the_host_may_open_unless_there_i
     assert loaded(text, root).settings["worker_connections"] == expected
 
 
+def checks() -> dict[str, str]:
+    """Return the checks of the role's files by template, each of which is made before its file is written."""
+    files = load(ROLES / "gunicorn" / "vars" / "main.yml")["__gunicorn_files"]
+    return {file["content"].split("'")[3]: file["validate"] for file in files if "validate" in file}
+
+
 def test_the_check_before_gunicorns_configuration_is_written_refuses_one_that_does_not_compile(tmp_path: Path) -> None:
-    tasks = (ROLES / "gunicorn" / "tasks" / "configuration.yml").read_text()
-    (command,) = re.findall(r"validate: /usr/bin/python3 (.*)", tasks)
+    command = checks()["gunicorn.conf.py.j2"].removeprefix("/usr/bin/python3 ")
     file = tmp_path / "gunicorn.conf.py"
     for text, good in ((configuration(), True), (configuration(gunicorn_timeout="(("), False)):
         file.write_text(text)
@@ -270,6 +289,36 @@ def test_a_process_of_the_app_gains_no_rights() -> None:
     assert settings["CapabilityBoundingSet"] == [""]
 
 
+def test_what_a_project_needs_otherwise_replaces_or_adds_to_the_sandbox() -> None:
+    own = unit(
+        gunicorn_sandbox={"MemoryDenyWriteExecute": False, "MemoryMax": "2G", "IPAddressAllow": ["::1", "127.0.0.1"]}
+    )
+    assert own["MemoryDenyWriteExecute"] == ["false"]
+    assert own["MemoryMax"] == ["2G"]
+    assert own["IPAddressAllow"] == ["::1", "127.0.0.1"]
+    usual = unit()
+    for name in usual.keys() - {"MemoryDenyWriteExecute", "MemoryMax"}:
+        assert own[name] == usual[name]
+
+
+@pytest.mark.parametrize("off", [False, "false"])
+def test_without_a_network_the_app_has_unix_sockets_alone(off: bool | str) -> None:
+    settings = unit(gunicorn_network=off)
+    assert settings["PrivateNetwork"] == ["true"]
+    assert settings["RestrictAddressFamilies"] == ["AF_UNIX"]
+    assert unit()["PrivateNetwork"] == ["false"]
+
+
+@needs("systemd-analyze")
+@pytest.mark.parametrize(("inputs", "most"), [({}, 12), ({"gunicorn_network": False}, 5)])
+def test_systemd_finds_hardly_anything_that_the_unit_may_do(inputs: dict[str, Any], most: int, tmp_path: Path) -> None:
+    """The exposure is in tenths, of ten; a unit without a sandbox has 9.6."""
+    file = tmp_path / "shop.service"
+    file.write_text(render("gunicorn", "instance.service.j2", app_name="shop", **inputs))
+    analysed = executed("systemd-analyze", "security", "--offline=true", f"--threshold={most}", "--no-pager", str(file))
+    assert analysed.returncode == 0, analysed.stdout
+
+
 def boot(live: Path | str, tmp_path: Path) -> tuple[list[str], int]:
     """Run what the unit for the boot runs, and return the arguments that systemctl got, and the exit code."""
     (command,) = unit("boot.service.j2")["ExecStart"]
@@ -298,19 +347,10 @@ def test_at_boot_nothing_is_started_while_nothing_is_live() -> None:
     assert settings["Type"] == ["oneshot"]
 
 
-def checks() -> Iterator[tuple[str, str]]:
-    """Yield the template and the check of every unit that is checked before it is written."""
-    known = variables("gunicorn", app_name="shop")
-    for each in evaluate(known["__gunicorn_units"], known):
-        if "validate" in each:
-            yield each["src"], each["validate"]
-
-
 @needs("systemd-analyze")
-@pytest.mark.parametrize(("template", "check"), list(checks()))
-def test_systemd_accepts_a_unit_and_would_refuse_one_that_it_does_not_understand(
-    template: str, check: str, tmp_path: Path
-) -> None:
+@pytest.mark.parametrize("template", ["boot.service.j2", "instance.service.j2"])
+def test_systemd_accepts_a_unit_and_would_refuse_one_that_it_does_not_understand(template: str, tmp_path: Path) -> None:
+    check = checks()[template]
     variants: list[tuple[dict[str, Any], bool]] = [
         ({}, True),
         ({"gunicorn_env_as_environment": True, "gunicorn_writable_directories": ["/srv/exchange"]}, True),
@@ -405,14 +445,25 @@ class Site:
         # To nginx, what lacks its semicolon goes on in the next line.
         assert all(line[-1] in "{};" for line in text.splitlines() if line and "# " not in line)
         tokens = (token for token in TOKEN.findall(text) if not token.startswith("#"))
-        (server,) = parse(tokens, False)
+        *self.http, server = parse(tokens, False)
         assert server.name == "server"
         self.directives = server.block or ()
-        self.locations = {each.arguments: each.block or () for each in self.directives if each.name == "location"}
+        found = {each.arguments: each.block or () for each in self.directives if each.name == "location"}
+        # Those with an @ are reached from inside alone.
+        self.named = {arguments[0]: block for arguments, block in found.items() if arguments[0].startswith("@")}
+        self.locations = {arguments: block for arguments, block in found.items() if arguments[0] not in self.named}
+
+    def table(self, variable: str) -> dict[str, str]:
+        """Return what a variable is made of, by `geo` or `map`: its value for each key."""
+        (block,) = [each.block or () for each in self.http if each.arguments[-1:] == (f"$shop_{variable}",)]
+        return {each.name.strip('"'): each.arguments[0] for each in block}
 
     def values(self, name: str, location: str | None = None) -> list[tuple[str, ...]]:
         """Return the arguments of all directives of this name, in a location or outside of all."""
-        directives = self.directives if location is None else self.locations[(location,)]
+        if location is None:
+            directives = self.directives
+        else:
+            directives = self.named[location] if location in self.named else self.locations[(location,)]
         return [each.arguments for each in directives if each.name == name]
 
 
@@ -441,6 +492,19 @@ def test_nginx_serves_static_and_uploaded_files_itself() -> None:
     assert site.values("alias", "/uploads/") == [(f"{APP.media}/",)]
 
 
+@pytest.mark.parametrize(("url", "pattern"), [("/static/", "^/static/(.*)$"), ("a.b/c", r"^/a\.b/c/(.*)$")])
+def test_static_files_that_the_live_release_does_not_have_are_looked_for_among_those_that_are_kept(
+    url: str, pattern: str
+) -> None:
+    site = Site(nginx_static_url=url)
+    path = f"/{url.strip('/')}/"
+    assert site.values("error_page", path) == [("404", "=", "@kept")]
+    assert site.values("root", "@kept") == [(str(APP.static),)]
+    assert site.values("rewrite", "@kept") == [(pattern, "/$1", "break")]
+    assert site.values("gzip_static", path) == site.values("gzip_static", "@kept") == [("on",)]
+    assert "@kept" not in Site(nginx_static_url="").named
+
+
 @pytest.mark.parametrize(
     ("inputs", "expected"),
     [
@@ -463,6 +527,11 @@ def test_nobody_climbs_out_of_a_directory_of_files_whose_url_lacks_a_slash(varia
     assert directory.endswith("/")
 
 
+def test_the_maintenance_page_is_not_for_those_who_are_named() -> None:
+    site = Site(nginx_maintenance_allow=["192.0.2.0/24", "2001:db8::1"])
+    assert site.table("shown") == {"default": "0", "192.0.2.0/24": "1", "2001:db8::1": "1"}
+
+
 def test_an_uploaded_page_is_not_run_as_a_page_of_the_site() -> None:
     headers = {name: value for name, value, *_ in Site().values("add_header", "/media/")}
     assert headers["X-Content-Type-Options"] == "nosniff"
@@ -482,9 +551,79 @@ def test_what_a_visitor_claims_of_himself_is_replaced_and_never_passed_on() -> N
         ("Connection", ""),
         ("Host", "$http_host"),
         ("X-Forwarded-For", "$remote_addr"),
-        ("X-Forwarded-Proto", "$scheme"),
+        ("X-Forwarded-Proto", "$shop_proto"),
     ]
+    assert site.table("trusted") == {"default": "0"}
+    assert site.table("proto")["default"] == "$scheme"
+    assert site.values("set_real_ip_from") == []
     assert "proxy_add_x_forwarded_for" not in render("nginx", "site.conf.j2", app_name="shop")
+
+
+def test_a_proxy_that_is_named_is_believed_and_no_other() -> None:
+    site = Site(nginx_trusted_proxies=["192.0.2.10", "2001:db8::/64"])
+    assert site.values("set_real_ip_from") == [("192.0.2.10",), ("2001:db8::/64",)]
+    assert site.values("real_ip_recursive") == [("on",)]
+    assert site.table("trusted") == {"default": "0", "192.0.2.10": "1", "2001:db8::/64": "1"}
+    assert site.table("proto") == {"default": "$scheme", "1:http": "http", "1:https": "https"}
+    assert Site(nginx_forwarded_proto="https").table("proto")["default"] == "https"
+
+
+def test_a_header_is_ours_where_the_app_sends_none() -> None:
+    site = Site(nginx_headers={"X-A": 'b "c"', "Permissions-Policy": "camera=()"})
+    assert site.values("add_header") == [
+        ("X-A", "$shop_header_1", "always"),
+        ("Permissions-Policy", "$shop_header_2", "always"),
+    ]
+    assert site.table("header_2") == {"": "camera=()"}
+    assert [each.arguments[0] for each in site.http if each.name == "map"][1:] == [
+        "$upstream_http_x_a",
+        "$upstream_http_permissions_policy",
+    ]
+    assert {name for name, *_ in Site().values("add_header")} == {"X-Content-Type-Options", "Referrer-Policy"}
+
+
+def test_one_address_has_as_many_connections_as_it_likes_unless_that_is_limited() -> None:
+    assert "limit_conn" not in render("nginx", "site.conf.j2", app_name="shop")
+    # As -e hands it on.
+    assert "limit_conn" not in render("nginx", "site.conf.j2", app_name="shop", nginx_connections_per_address="0")
+    assert Site(nginx_connections_per_address=50).values("limit_conn") == [("shop", "50")]
+
+
+def server_of_the_host(**inputs: Any) -> list[Directive]:
+    """Return the directives of nginx's own http block."""
+    tokens = (each for each in TOKEN.findall(render("nginx", "nginx.conf.j2", **inputs)) if not each.startswith("#"))
+    (block,) = [each.block or () for each in parse(tokens, False) if each.name == "http"]
+    return list(block)
+
+
+def test_a_name_that_no_site_has_is_not_answered() -> None:
+    """nginx takes the first server where none has the name, and none is called the default."""
+    http = server_of_the_host()
+    (server,) = [each for each in http if each.name == "server"]
+    assert http.index(server) < http.index(Directive("include", ("/etc/nginx/conf.d/*.conf",)))
+    assert Directive("return", ("444",)) in (server.block or ())
+    assert not [each for each in server.block or () if "default_server" in each.arguments]
+
+
+def test_the_log_has_no_query() -> None:
+    (form,) = [each.arguments for each in server_of_the_host() if each.name == "log_format"]
+    assert not re.search(r"\$(request|request_uri|args|query_string|http_referer)\b", " ".join(form))
+
+
+def test_a_visitor_who_is_silent_is_not_waited_for() -> None:
+    found = {each.name: each.arguments for each in server_of_the_host(nginx_client_timeout=7)}
+    for name in ("client_header_timeout", "client_body_timeout", "send_timeout"):
+        assert found[name] == ("7s",)
+
+
+@needs("systemd-analyze")
+def test_systemd_finds_little_that_nginx_may_do(tmp_path: Path) -> None:
+    file = tmp_path / "nginx.service"
+    own = render("nginx", "sandbox.conf.j2", nginx_sandbox={"ProtectHome": "read-only"})
+    assert "ProtectHome=read-only" in own
+    file.write_text(own + "ExecStart=/usr/sbin/nginx\n")
+    analysed = executed("systemd-analyze", "security", "--offline=true", "--threshold=30", "--no-pager", str(file))
+    assert analysed.returncode == 0, analysed.stdout
 
 
 def test_limits_of_the_inventory_reach_nginx() -> None:
@@ -641,7 +780,7 @@ def test_the_pool_holds_no_password_and_listens_nowhere_but_on_its_socket() -> N
     assert settings["listen_addr"].strip() == ""
     assert settings["unix_socket_dir"] == " /run/shop-pgbouncer"
     assert settings["max_db_connections"] == settings["default_pool_size"] == " 80"
-    assert settings["max_client_conn"] == " 8000"
+    assert settings["max_client_conn"] == f" {4 * PGBOUNCER_CLIENTS}"
     assert settings["query_wait_timeout"] == " 30"
     assert "auth_file" not in settings
 

@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 from ansible_collections.initech.django.plugins.module_utils.application import (
     PATCHED,
-    PROBE,
+    check_warnings,
+    code,
     gevent_problems,
     settings_problems,
 )
-from ansible_collections.initech.django.plugins.module_utils.manage import MARK
+from ansible_collections.initech.django.plugins.module_utils.manage import COLLECT, MARK
+from ansible_collections.initech.django.plugins.module_utils.migrations import PLAN
 
 GOOD: dict[str, Any] = {
     "settings": "shop.settings.prod",
@@ -44,8 +46,8 @@ def judge_gevent(**answer: Any) -> list[str]:
 
 
 def test_the_code_that_runs_in_the_release_is_python() -> None:
-    code = PROBE.format(configuration="/etc/shop/gunicorn.conf.py", patched=PATCHED, keys=["DEBUG"], waits=10, mark="!")
-    compile(code, "probe", "exec")
+    compile(code(Path("/etc/shop/gunicorn.conf.py"), ["DEBUG"], PLAN), "probe", "exec")
+    compile(COLLECT.format(static="/srv/shop/static", mark=MARK), "collect", "exec")
 
 
 @pytest.mark.parametrize("wanted", ["prod", "shop.settings.prod", ""])
@@ -156,16 +158,13 @@ application = get_wsgi_application()
 """
 
 
-def loaded(directory: Path, *, patch: str = PATCH, env: str = ".env", line: str = "") -> dict[str, Any]:
+def loaded(directory: Path, *, patch: str = PATCH, env: str = ".env", line: str = "", plan: str = "") -> dict[str, Any]:
     """Return what is true of a process that has loaded a small project."""
     (directory / "gunicorn.conf.py").write_text(f'{patch}wsgi_app = "wsgi:application"\n')
     (directory / ".env").write_text(f"TOKEN=S3cr3t\n{line}")
     (directory / "settings.py").write_text(SETTINGS.format(env=str(directory / env)))
     (directory / "wsgi.py").write_text(WSGI)
-    code = PROBE.format(
-        configuration=str(directory / "gunicorn.conf.py"), patched=PATCHED, keys=["TOKEN"], waits=10, mark=MARK
-    )
-    command = [sys.executable, "-c", code]
+    command = [sys.executable, "-c", code(directory / "gunicorn.conf.py", ["TOKEN"], plan)]
     result = subprocess.run(command, cwd=directory, env={}, check=True, capture_output=True, text=True)
     assert "S3cr3t" not in result.stdout
     answer: dict[str, Any] = json.loads(result.stdout.rpartition(MARK)[2])
@@ -179,6 +178,17 @@ def problems(answer: dict[str, Any]) -> list[str]:
 
 def test_a_small_project_that_is_loaded_as_it_should_be_is_good(tmp_path: Path) -> None:
     assert problems(loaded(tmp_path)) == []
+
+
+def test_djangos_deployment_checks_are_run_in_the_same_process(tmp_path: Path) -> None:
+    answer = loaded(tmp_path)
+    assert any("(security.W009)" in warning for warning in check_warnings(answer))
+    assert not answer["refused"]
+
+
+def test_what_is_to_be_migrated_is_seen_in_it_too_or_why_that_cannot_be_seen(tmp_path: Path) -> None:
+    assert loaded(tmp_path, plan="answer = ['a.0001']")["plan"] == ["a.0001"]
+    assert "ZeroDivisionError" in loaded(tmp_path, plan="1 / 0")["unseen"]
 
 
 def test_a_project_that_is_not_patched_and_does_not_find_its_env_file_is_told_both(tmp_path: Path) -> None:

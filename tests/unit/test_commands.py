@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from ansible_collections.initech.django.plugins.module_utils.commands import run, run_or_fail, tail
+from ansible_collections.initech.django.plugins.module_utils.commands import pipe, run, run_or_fail, tail
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 
 
@@ -91,3 +91,33 @@ def test_what_root_makes_for_the_app_can_be_read_by_the_app_whatever_roots_own_u
         assert run(["sh", "-c", "umask"]).stdout.strip() == "0022"
     finally:
         os.umask(before)
+
+
+def piped(source: str, target: str) -> None:
+    with open(os.devnull, encoding="utf-8") as kept:
+        pipe(["sh", "-c", source], ["sh", "-c", target], "It broke", keep=kept.fileno(), environment={"WORD": "kept"})
+
+
+def test_a_program_reads_what_another_one_prints(tmp_path: Path) -> None:
+    piped("echo $WORD", f"read line && echo $line $WORD > {tmp_path}/out")
+    assert (tmp_path / "out").read_text() == "kept kept\n"
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "said"),
+    [
+        ("echo half; echo lost >&2; exit 3", "cat", r"exit codes 3 and 0\):\nlost"),
+        ("exec yes", "echo full >&2; exit 4", r"exit codes -13 and 4\):\nfull"),
+        # As mbstream does where it cannot write a file.
+        ("exec yes", "echo cannot write >&2", r"exit codes -13 and 0\):\ncannot write"),
+        ("echo one >&2; exit 1", "echo two >&2; exit 1", r"exit codes 1 and 1\):\none\ntwo"),
+    ],
+)
+def test_what_either_says_that_fails_is_told(source: str, target: str, said: str) -> None:
+    with pytest.raises(Problem, match=said):
+        piped(source, target)
+
+
+def test_a_program_that_is_not_there_is_named() -> None:
+    with open(os.devnull, encoding="utf-8") as kept, pytest.raises(Problem, match="no-such-program is not there"):
+        pipe(["true"], ["no-such-program"], "It broke", keep=kept.fileno())

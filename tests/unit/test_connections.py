@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 from ansible_collections.initech.django.plugins.module_utils.connections import (
@@ -22,6 +23,7 @@ demands = st.builds(
     worker_connections=st.integers(0, 2000),
     connections=st.integers(1, 5000),
     is_pooled=st.booleans(),
+    processes=st.integers(0, 40),
 )
 servers = st.builds(
     Server,
@@ -64,13 +66,23 @@ def test_a_sum_that_is_too_large_is_shown_with_numbers_that_would_do() -> None:
         "More connections may be opened to PostgreSQL on web1 than it accepts:",
         "  web1: 2000, 2 workers with gunicorn_worker_connections: 1000",
         "  2000 more while a release is switched, when the next one serves already",
-        "  20 for administrators, commands, timers and backups, database_reserved_connections",
+        "  20 for administrators, commands and backups, database_reserved_connections",
         "  Together 4020, and postgresql_max_connections is 100.",
         "Set one of these, in all of the hosts' environment:",
         "  postgresql_max_connections: 4020",
         "  gunicorn_worker_connections: 20",
         "  database_pool: true, database_connections: 80",
     ]
+
+
+def test_workers_and_timers_are_in_the_sum_and_behind_pgbouncer_in_its_pool() -> None:
+    own = replace(demand(100), processes=30)
+    assert total(server(own)) == 200 + 200 + 20 + 30
+    assert "  web1: 30 more, of its workers and timers" in str(problem(server(own, allowed=449))).splitlines()
+    assert total(server(replace(own, is_pooled=True))) == 180 + 20
+    assert "4030 connections to PgBouncer while a release is switched, 30 of them for workers and timers" in str(
+        pool_problem(replace(demand(1000), processes=30), 4029)
+    )
 
 
 def test_a_pool_that_is_too_large_is_told_its_largest_size() -> None:
@@ -98,6 +110,7 @@ def test_each_number_that_is_proposed_would_do(server: Server) -> None:
                 int(values.get("gunicorn_worker_connections", each.worker_connections)),
                 int(values.get("database_connections", each.connections)),
                 each.is_pooled or "database_pool" in values,
+                each.processes,
             )
             for each in server.demands
         ]

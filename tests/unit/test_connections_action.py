@@ -41,6 +41,14 @@ def test_the_number_that_gunicorn_or_the_pool_is_really_given_counts() -> None:
     assert demand({"pgbouncer_pool_size": 300, "database_pool": True, "database_engine": "mysql"}).connections == 180
 
 
+def test_workers_and_timers_are_counted_with_the_cores_of_the_host() -> None:
+    given = {
+        "processes_workers": [{"name": "mail", "command": "celery -A shop worker", "replicas": "3"}],
+        "processes_timers": [{"name": "tidy", "command": "manage.py clearsessions", "calendar": "daily"}],
+    }
+    assert demand(given).processes == 2 * 3 * 4 + 1
+
+
 def test_a_host_that_nobody_asked_for_its_cores_is_refused_with_what_to_gather() -> None:
     with pytest.raises(Problem, match="cores of web1 are not known"):
         demand({}, {})

@@ -41,12 +41,19 @@ def test_password_user_and_name_may_hold_any_character(password: str, user: str,
         "PASSWORD": password,
         "HOST": "127.0.0.1",
         "PORT": PORTS[engine],
+        "OPTIONS": {"postgresql": {"sslmode": "disable"}, "mysql": {"ssl_disabled": 1}}[engine],
     }
 
 
 def test_the_port_is_the_one_that_the_server_listens_on_by_default() -> None:
-    assert database_url("p", **PARTS) == "postgres://shop:p@127.0.0.1:5432/shop"
-    assert database_url("p", **PARTS, engine="mysql") == "mysql://shop:p@127.0.0.1:3306/shop"
+    assert database_url("p", **PARTS) == "postgres://shop:p@127.0.0.1:5432/shop?sslmode=disable"
+    assert database_url("p", **PARTS, engine="mysql") == "mysql://shop:p@127.0.0.1:3306/shop?ssl_disabled=1"
+
+
+@pytest.mark.parametrize("host", ["db.example.com", "10.0.0.7", "fe80::1"])
+@given(engine=engines)
+def test_a_server_elsewhere_is_never_reached_without_tls_unless_the_driver_says_so(host: str, engine: str) -> None:
+    assert "OPTIONS" not in read(database_url("p", **PARTS, host=host, engine=engine))
 
 
 @given(password=texts, user=texts, name=texts.filter(lambda text: "/" not in text))

@@ -31,14 +31,14 @@ def looked_up(options: str = "", **variables: Any) -> str:
 @pytest.mark.parametrize(
     ("variables", "url"),
     [
-        ({}, "postgres://shop:p%40@127.0.0.1:5432/shop"),
-        ({"database_engine": "mysql"}, "mysql://shop:p%40@127.0.0.1:3306/shop"),
+        ({}, "postgres://shop:p%40@127.0.0.1:5432/shop?sslmode=disable"),
+        ({"database_engine": "mysql"}, "mysql://shop:p%40@127.0.0.1:3306/shop?ssl_disabled=1"),
         ({"database_host": "db1"}, f"postgres://shop:p%40@db1:5432/shop{TLS}"),
         (
             {"database_host": "db1", "database_address": "{{ '10.0.0.7' }}"},
             f"postgres://shop:p%40@10.0.0.7:5432/shop{TLS}",
         ),
-        ({"database_address": "10.0.0.7"}, "postgres://shop:p%40@127.0.0.1:5432/shop"),
+        ({"database_address": "10.0.0.7"}, "postgres://shop:p%40@127.0.0.1:5432/shop?sslmode=disable"),
     ],
 )
 def test_the_url_follows_from_the_variables(variables: dict[str, str], url: str) -> None:
@@ -51,7 +51,7 @@ def test_a_switch_from_the_command_line_is_text_and_means_what_it_says(pool: Any
 
 
 def test_an_option_wins_over_its_variable() -> None:
-    assert looked_up(", user='other'", **SHOP) == "postgres://other:p%40@127.0.0.1:5432/shop"
+    assert looked_up(", user='other'", **SHOP) == "postgres://other:p%40@127.0.0.1:5432/shop?sslmode=disable"
 
 
 @pytest.mark.parametrize(

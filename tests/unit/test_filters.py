@@ -14,6 +14,7 @@ import yaml
 from ansible.errors import AnsibleFilterError
 from ansible_collections.initech.django.plugins.filter.cut_keys import FilterModule as CutKeys
 from ansible_collections.initech.django.plugins.filter.database_settings import FilterModule as DatabaseSettings
+from ansible_collections.initech.django.plugins.filter.directives import FilterModule as Directives
 from ansible_collections.initech.django.plugins.filter.dotenv import FilterModule as Dotenv
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -22,6 +23,7 @@ RELEASE = ROOT / "roles" / "release"
 
 dotenv = Dotenv().filters()["dotenv"]
 cut_keys = CutKeys().filters()["cut_keys"]
+directives = Directives().filters()["directives"]
 database_settings = DatabaseSettings().filters()["database_settings"]
 
 
@@ -66,7 +68,7 @@ def test_ansible_finds_the_filters_and_hands_on_what_an_inventory_holds(tmp_path
         "NUMBER=5",
         "SHARE=0.5",
         "TEXT='\"a # b\"'",
-        "URL=postgres://n:p%40ss@127.0.0.1:5432/name",
+        "URL=postgres://n:p%40ss@127.0.0.1:5432/name?sslmode=disable",
     ]
 
 
@@ -97,7 +99,8 @@ def test_the_keys_whose_values_hold_a_number_sign_for_systemd_are_told_without_t
 
 
 def test_the_project_is_packed_with_the_names_of_keys_and_none_of_their_values(tmp_path: Path) -> None:
-    (task,) = yaml.safe_load((RELEASE / "tasks" / "pack.yml").read_text(encoding="utf-8"))
+    tasks = yaml.safe_load((RELEASE / "tasks" / "pack.yml").read_text(encoding="utf-8"))
+    (task,) = (each for each in tasks if "initech.django.pack" in each)
     arguments = task["initech.django.pack"]
     role = yaml.safe_load((RELEASE / "vars" / "main.yml").read_text(encoding="utf-8"))
     url = "postgres://shop:S3cr3t@127.0.0.1:5432/shop"
@@ -156,3 +159,18 @@ def test_settings_are_computed_from_numbers_that_may_be_text() -> None:
 def test_a_host_or_a_number_that_is_none_is_refused(host: Any, wrong: dict[str, str], message: str) -> None:
     with pytest.raises(AnsibleFilterError, match=message):
         database_settings(host, **{**SIZED, **wrong})
+
+
+def test_directives_are_written_as_systemd_reads_them_a_list_line_by_line() -> None:
+    values = {"ProtectHome": True, "TasksMax": 4096, "CapabilityBoundingSet": "", "SystemCallFilter": ["@a", "~@b"]}
+    calls = ["SystemCallFilter=@a", "SystemCallFilter=~@b"]
+    assert directives(values).splitlines() == ["ProtectHome=true", "TasksMax=4096", "CapabilityBoundingSet=", *calls]
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [(["a"], "takes a mapping, not a list"), ({"User": "app\nUser=root"}, "User has more than one")],
+)
+def test_what_would_be_other_directives_is_refused(values: Any, message: str) -> None:
+    with pytest.raises(AnsibleFilterError, match=message):
+        directives(values)

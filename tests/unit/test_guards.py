@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 from ansible_collections.initech.django.plugins.module_utils.lock import compose, read_header
+from ansible_collections.initech.django.plugins.module_utils.packing import judge
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 from ansible_collections.initech.django.plugins.module_utils.project import Tree, find_requirements
-from ansible_collections.initech.django.plugins.modules.pack import judge
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import signal
+import socket
 import socketserver
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -10,10 +14,11 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.initech.django.plugins.module_utils.health import (
-    SAME_ANSWER,
-    ask,
-    is_good,
+    Question,
+    send,
+    state_of,
     wait_until_healthy,
+    wrong_with_each,
 )
 
 HOST = "shop.example.com"
@@ -65,12 +70,17 @@ def release(tmp_path: Path) -> Iterator[Release]:
 
 def wait(release: Release, url: str = "/healthz", timeout: float = 30, runs: Callable[[], bool] = lambda: True) -> str:
     """Wait until a release is healthy; where it is told to give up early, the long time is never waited for."""
-    return wait_until_healthy(release.socket, HOST, url, timeout, runs)
+    return wait_until_healthy(Question(release.socket, HOST, url), timeout, runs)
+
+
+def is_good(status: int, path: str, expected: int = 0) -> bool:
+    """Judge a status."""
+    return not Question(Path(), HOST, path, status=expected).wrong(status, "")
 
 
 def test_a_release_is_asked_as_nginx_would_ask_it(release: Release) -> None:
     release.start(204)
-    assert ask(release.socket, HOST, "/healthz?full=1", 5) == 204
+    assert Question(release.socket, HOST, "/healthz?full=1").ask(5) == (204, "")
     request, *headers = release.requests[0]
     assert request == "GET /healthz?full=1 HTTP/1.1"
     assert {f"Host: {HOST}", "X-Forwarded-Proto: https", "Connection: close"} <= set(headers)
@@ -95,6 +105,22 @@ def test_an_answer_that_something_is_broken_is_never_good(status: int, url: str)
     assert not is_good(status, url)
 
 
+def test_only_the_status_that_was_named_is_good() -> None:
+    assert is_good(418, "/tea", 418)
+    assert not is_good(200, "/tea", 418)
+
+
+def test_a_page_without_the_text_that_was_named_is_not_good_and_is_believed_after_so_many_attempts(
+    release: Release,
+) -> None:
+    release.start(200)
+    question = Question(release.socket, HOST, "/healthz", text="hi")
+    assert wait_until_healthy(question, 30, lambda: True) == ""
+    question = Question(release.socket, HOST, "/healthz", text="well", attempts=5)
+    assert wait_until_healthy(question, 30, lambda: True) == "its answer to GET /healthz does not have 'well' in it"
+    assert len(release.requests) == 6
+
+
 def test_a_good_answer_ends_the_wait_at_once(release: Release) -> None:
     release.start(200)
     assert wait(release) == ""
@@ -110,11 +136,11 @@ def test_without_a_path_the_first_page_is_asked_for(release: Release) -> None:
 def test_a_bad_answer_is_believed_when_it_was_given_often_enough(release: Release) -> None:
     release.start(503)
     assert wait(release) == f"it answered 503 to GET /healthz with Host: {HOST}"
-    assert len(release.requests) == SAME_ANSWER
+    assert len(release.requests) == 3
 
 
 def test_a_release_may_be_bad_while_it_warms_up(release: Release) -> None:
-    release.start(*[500] * (SAME_ANSWER - 1), 200)
+    release.start(*[500] * 2, 200)
     assert wait(release) == ""
 
 
@@ -164,3 +190,49 @@ def test_a_socket_that_nobody_listens_on_any_more_is_told_so(release: Release) -
     release.start(200)
     release.stop()
     assert "Connection refused" in wait(release, timeout=0)
+
+
+WORKER = """
+import socket, sys
+listener = socket.socket(fileno=int(sys.argv[1]))
+while True:
+    connection, _ = listener.accept()
+    connection.recv(4096)
+    connection.sendall(b"HTTP/1.1 %s X\\r\\nContent-Length: 2\\r\\n\\r\\nhi" % sys.argv[2].encode())
+    connection.close()
+"""
+
+
+@pytest.fixture
+def workers(tmp_path: Path) -> Iterator[tuple[Path, list[int]]]:
+    """Return a socket from which three processes accept, and those: two are well, and the last answers 500."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        listener.bind(str(tmp_path / "socket"))
+        listener.listen(16)
+        number = listener.fileno()
+        commands = [[sys.executable, "-c", WORKER, str(number), status] for status in ("200", "200", "500")]
+        processes = [subprocess.Popen(command, pass_fds=(number,)) for command in commands]
+        yield tmp_path / "socket", [process.pid for process in processes]
+        for process in processes:
+            process.kill()
+            process.wait()
+
+
+def test_every_worker_is_asked_and_the_one_that_is_not_well_is_found(workers: tuple[Path, list[int]]) -> None:
+    path, processes = workers
+
+    def ask_one() -> str:
+        return wait_until_healthy(Question(path, HOST, "/healthz"), 60, lambda: True)
+
+    for _ in range(3):
+        wrong = wrong_with_each(processes, ask_one)
+        assert wrong == f"of its 3 workers, number 3 is not well: it answered 500 to GET /healthz with Host: {HOST}"
+    # None of them stands still afterwards.
+    for process in processes:
+        assert state_of(process) in "RS"
+
+
+def test_a_worker_that_has_just_ended_does_not_matter() -> None:
+    with subprocess.Popen(["true"]) as process:
+        process.wait()
+    send([process.pid], signal.SIGCONT)

@@ -7,15 +7,26 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.initech.django.plugins.module_utils.history import (
+    BEGUN,
+    DRAINED,
     FAILED,
+    FINISHED,
     LIVE,
+    PROVED,
+    STARTED,
     Event,
+    chosen_target,
+    failures,
     good,
+    live_since,
     read,
     record,
     rollback_target,
+    steps,
     to_keep,
 )
+from ansible_collections.initech.django.plugins.module_utils.lease import Claim
+from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -58,6 +69,50 @@ def test_the_history_is_for_root_alone(path: Path) -> None:
     assert path.stat().st_mode & 0o777 == 0o600
 
 
+CLAIM = Claim("a1", "deploy", "v1.4", "ada", "laptop", "m", 4711, "1", "2026-11-25 07:00:00 UTC", "web1", {"web1": ""})
+
+
+def test_an_event_says_who_did_what_from_where_and_how_long_it_took(path: Path) -> None:
+    with steps(path, A, "migrate", "migrated", CLAIM) as details:
+        details.update(migrations=["pages.0003_more"], backup="20261125-070000F")
+    (found,) = read(path)
+    assert (found.release, found.event, found.kind, found.version) == (A, "migrated", "deploy", "v1.4")
+    assert (found.owner, found.controller, found.run) == ("ada", "laptop", CLAIM.run)
+    assert (list(found.migrations), found.backup) == (["pages.0003_more"], "20261125-070000F")
+    assert found.seconds is not None
+    assert 0 <= found.seconds < 1
+
+
+def test_a_step_that_fails_leaves_its_reason_and_nothing_of_what_the_project_printed(path: Path) -> None:
+    with pytest.raises(Problem, match="SECRET"), steps(path, A, "prove", PROVED, CLAIM):
+        raise Problem("check --deploy failed (exit code 1):\nSECRET_KEY=...")
+    (found,) = read(path)
+    assert (found.event, found.step, found.message) == (FAILED, "prove", "check --deploy failed (exit code 1):")
+    assert "SECRET" not in path.read_text()
+
+
+def test_a_reason_is_cut_where_it_would_fill_the_screen(path: Path) -> None:
+    with pytest.raises(Problem), failures(path, A, "stage", CLAIM):
+        raise Problem("x" * 5000)
+    assert len(read(path)[0].message) == 200
+
+
+def test_a_step_that_is_called_by_itself_leaves_no_line(path: Path) -> None:
+    with steps(path, A, "prove", PROVED, None):
+        pass
+    with pytest.raises(Problem), steps(path, A, "prove", PROVED, None):
+        raise Problem("wrong")
+    assert not path.exists()
+
+
+def test_a_history_of_before_and_one_of_later_are_read(path: Path) -> None:
+    path.write_text(
+        f'{{"release": "{A}", "event": "live", "at": "2026-11-01T00:00:00+00:00"}}\n'
+        f'{{"release": "{B}", "event": "live", "at": "2026-11-02T00:00:00+00:00", "mood": "good"}}\n'
+    )
+    assert good(read(path)) == {A, B}
+
+
 @pytest.mark.parametrize("cut", [1, 20, 70])
 def test_a_line_that_a_full_disk_cut_off_costs_no_other(path: Path, cut: int) -> None:
     record(path, A, LIVE)
@@ -85,6 +140,12 @@ def test_a_release_is_good_when_it_was_live_and_has_not_failed_since(history: st
     assert good(events(history)) == expected
 
 
+@pytest.mark.parametrize("event", [BEGUN, PROVED, STARTED, DRAINED, FINISHED])
+def test_no_other_event_makes_a_release_good_or_bad(event: str) -> None:
+    for history, expected in (("", set()), ("A+", {A}), ("A+ A-", set())):
+        assert good([*events(history), Event(A, event, "")]) == expected
+
+
 @pytest.mark.parametrize(
     ("complete", "live", "history", "expected"),
     [
@@ -106,6 +167,39 @@ def test_a_rollback_goes_to_the_newest_good_release_before_the_live_one(
     complete: set[str], live: str | None, history: str, expected: str | None
 ) -> None:
     assert rollback_target(complete, live, events(history)) == expected
+
+
+@pytest.mark.parametrize(("asked", "expected"), [("", B), (A, A), (B, B), (C, C)])
+def test_a_rollback_goes_to_what_is_asked_for_where_that_is_good_or_live(asked: str, expected: str) -> None:
+    assert chosen_target(asked, {A, B, C}, C, events("A+ B+ C+"), "Deploy.") == expected
+
+
+def test_a_rollback_goes_forth_to_a_newer_release_if_that_is_asked_for() -> None:
+    assert chosen_target(C, {A, B, C}, A, events("A+ B+ C+ A+"), "") == C
+
+
+@pytest.mark.parametrize(
+    ("asked", "complete", "history", "expected"),
+    [
+        ("", {C}, "C+", f"It has no good release older than the live one ({C}). Deploy."),
+        (A, {B, C}, "A+ B+ C+", f"Release {A} is not here, or was never complete. Good ones are here: {B}. Deploy."),
+        (A, {C}, "A+ C+", f"Release {A} is not here, or was never complete. No other good one is here. Deploy."),
+        (B, {A, B, C}, "A+ B- C+", f"Release {B} is no good: it failed. Good ones are here: {A}. Deploy."),
+        (B, {A, B, C}, "A+ C+", f"Release {B} is no good: it was never live. Good ones are here: {A}. Deploy."),
+    ],
+)
+def test_a_rollback_to_what_is_bad_or_unfinished_or_not_there_is_refused_with_what_is(
+    asked: str, complete: set[str], history: str, expected: str
+) -> None:
+    with pytest.raises(Problem) as problem:
+        chosen_target(asked, complete, C, events(history), "Deploy.")
+    assert str(problem.value) == expected
+
+
+def test_why_a_release_is_bad_is_said() -> None:
+    failed = Event(B, FAILED, "", message="it answered 500")
+    with pytest.raises(Problem, match=r"is no good: it failed: it answered 500\. No other"):
+        chosen_target(B, {B, C}, C, [failed, *events("C+")], "")
 
 
 @given(complete=complete_releases, live=live_releases, history=histories)
@@ -149,3 +243,12 @@ def test_what_is_live_is_never_removed_and_no_more_is_kept_than_was_asked_for(
     assert live is None or live in kept
     assert kept - {live} <= complete & good(history)
     assert len(kept) <= max(keep, 1 if live else 0)
+
+
+def test_a_release_is_live_since_it_went_live_for_the_last_time(tmp_path: Path) -> None:
+    path = tmp_path / "history.jsonl"
+    for release, event in ((A, LIVE), (B, LIVE), (A, LIVE), (A, DRAINED)):
+        record(path, release, event)
+    known = read(path)
+    assert live_since(A, known) == datetime.fromisoformat(known[2].at)
+    assert live_since(C, known) is None

@@ -284,12 +284,3 @@ def test_the_host_of_the_database_is_one_more_of_the_environment(
     found = database_host_problem(hosts, members, "prod")
     assert (found is None) == (wrong is None)
     assert not wrong or f"inventories/prod/group_vars/prod/database.yml: {wrong}" in str(found)
-
-
-def test_backups_of_a_database_on_a_host_of_its_own_are_refused_with_what_to_set() -> None:
-    hosts = {"web1": "db1", "db1": "db1"}
-    found = database_host_problem(hosts, ["db1", "web1"], "prod", is_backed_up=True)
-    assert found is not None
-    assert found.startswith("inventories/prod/group_vars/prod/backup.yml: ")
-    assert found.endswith("Set backup_enabled to false")
-    assert database_host_problem({"web1": ""}, ["web1"], "prod", is_backed_up=True) is None

@@ -7,15 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.initech.django.plugins.module_utils import interpreter
 from ansible_collections.initech.django.plugins.module_utils.interpreter import (
     Interpreter,
+    candidates,
     check_version,
     choose,
+    find,
     none_serves,
+    provide,
 )
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
-from ansible_collections.initech.django.plugins.modules import interpreter
-from ansible_collections.initech.django.plugins.modules.interpreter import candidates, find, provide
 
 OWN = Interpreter("/usr/bin/python3", "3.11.2")
 FOUND = [

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
+from ansible_collections.initech.django.plugins.module_utils import manage
 from ansible_collections.initech.django.plugins.module_utils.dotenv import render
 from ansible_collections.initech.django.plugins.module_utils.layout import App, Release
 from ansible_collections.initech.django.plugins.module_utils.manage import (
@@ -16,6 +19,7 @@ from ansible_collections.initech.django.plugins.module_utils.manage import (
     link_away,
     link_media,
 )
+from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 
 ID = "20261124T101500Z-1a2b3c4d"
 
@@ -177,8 +181,44 @@ def test_uploads_to_anywhere_else_are_left_alone(release: Release, media_root: s
     assert list(release.source.rglob("*")) == before
 
 
-def test_a_project_without_static_files_gets_an_empty_directory_for_them(release: Release) -> None:
+SETTINGS: dict[str, Any] = {"static_root": "", "problem": ""}
+
+
+@pytest.fixture
+def answer(release: Release, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Return what the project's settings say; its collectstatic collects one file."""
+    found = dict(SETTINGS)
+
+    def asked(*_: object) -> dict[str, Any]:
+        fill(release.static, **{"site.css": "collected"})
+        return found
+
+    monkeypatch.setattr(manage, "asked", asked)
+    # Here is no such user, and nobody else than root gives files away.
+    monkeypatch.setattr(shutil, "chown", lambda *_: None)
+    monkeypatch.setattr(os, "chown", lambda *_, **__: None)
+    return found
+
+
+def test_what_an_interrupted_run_collected_is_gone(release: Release, answer: dict[str, Any]) -> None:
     fill(release.static, of="an interrupted run")
-    collect_static(release, {"has_static": False, "static_root": ""})
-    assert list(release.static.iterdir()) == []
+    assert collect_static(release) == answer
+    assert files(release.static) == {"site.css": "collected"}
     assert release.static.stat().st_mode & 0o777 == 0o755
+
+
+def test_the_projects_own_directory_of_static_files_leads_to_what_was_collected(
+    release: Release, answer: dict[str, Any]
+) -> None:
+    root = release.source / "src" / "static_root"
+    fill(root, **{"site.css": "of the repository", "logo": "of the repository"})
+    answer["static_root"] = str(root)
+    collect_static(release)
+    assert root.readlink() == release.static
+    assert files(root) == {"site.css": "collected", "logo": "of the repository"}
+
+
+def test_a_collectstatic_that_fails_stops_the_deploy_with_its_words(release: Release, answer: dict[str, Any]) -> None:
+    answer["problem"] = "Traceback\nValueError: The file 'a.css' could not be found"
+    with pytest.raises(Problem, match="collectstatic failed:\nTraceback\nValueError: The file"):
+        collect_static(release)

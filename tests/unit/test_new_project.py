@@ -310,13 +310,16 @@ def test_the_inventory_leads_ansible_to_an_app_beside_the_demo(
     message = json.loads(output.partition("=>")[2])["msg"]
     repository, env, ssh = json.loads(message) if isinstance(message, str) else message
     assert repository == str(place)
-    scheme, port = {"postgresql": ("postgres", 5432), "mysql": ("mysql", 3306)}[database]
+    start, end = {
+        "postgresql": ("postgres", "5432/shop_one?sslmode=disable"),
+        "mysql": ("mysql", "3306/shop_one?ssl_disabled=1"),
+    }[database]
     assert env == {
         "ENVIRONMENT": "demo",
         "DEBUG": False,
         "SECRET_KEY": "secret",
         "SECRET_KEY_FALLBACKS": [],
-        "DATABASE_URL": f"{scheme}://shop_one:s3%3Acr%40t@127.0.0.1:{port}/shop_one",
+        "DATABASE_URL": f"{start}://shop_one:s3%3Acr%40t@127.0.0.1:{end}",
         "ALLOWED_HOSTS": ["shop-one.localhost"],
     }
     assert os.path.normpath(ssh.split("'")[1]) == str(inventories.parent / ".throwaway" / "ssh_config")

@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 import tarfile
 from collections.abc import Callable, Mapping
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible_collections.initech.django.plugins.module_utils.git import read_files
 from ansible_collections.initech.django.plugins.module_utils.layout import RELEASE_ID
+from ansible_collections.initech.django.plugins.module_utils.packing import pack
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
-from ansible_collections.initech.django.plugins.modules.pack import pack
 
 Git = Callable[..., str]
 Commit = Callable[[Path, Mapping[str, str]], str]
@@ -88,6 +89,7 @@ def test_a_good_project_is_packed_with_all_that_the_hosts_need_to_know(
         "tree": git(repository, "rev-parse", "HEAD^{tree}"),
         "project": ".",
         "requirements": ["requirements.txt"],
+        "requirements_hashes": {"requirements.txt": sha256(REQUIREMENTS.encode()).hexdigest()},
         "pins": PINS,
         "native": {},
         "wheels": "",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,6 @@ import pytest
 from ansible_collections.initech.django.plugins.module_utils import application, commands, manage
 from ansible_collections.initech.django.plugins.module_utils.layout import App, Release
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
-from ansible_collections.initech.django.plugins.modules import prove
 
 ID = "20261124T101500Z-1a2b3c4d"
 DEPLOY = """\
@@ -60,7 +60,7 @@ def answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Answers:
 
         return run
 
-    monkeypatch.setattr(prove, "run", as_us(commands.run))
+    monkeypatch.setattr(shutil, "chown", lambda *arguments: None)
     for module in (application, manage):
         monkeypatch.setattr(module, "run_or_fail", as_us(commands.run_or_fail))
     return made
@@ -73,15 +73,13 @@ def refused(function: Callable[[], object]) -> str:
     return str(problem.value)
 
 
-def test_an_error_of_djangos_deployment_check_is_shown(answers: Answers) -> None:
-    release = answers.say(DEPLOY, code=1)
-    message = refused(lambda: prove.check_deploy(release, as_environment=False))
-    assert message == f"manage.py check --deploy failed (exit code 1):\n{DEPLOY.strip()}"
-    assert answers.users == {release.app}
+def test_an_error_of_djangos_deployment_check_is_shown() -> None:
+    message = refused(lambda: application.check_warnings({"refused": True, "check": DEPLOY}))
+    assert message == f"manage.py check --deploy failed:\n{DEPLOY.strip()}"
 
 
-def test_warnings_of_djangos_deployment_check_are_listed(answers: Answers) -> None:
-    assert prove.check_deploy(answers.say(DEPLOY), as_environment=False) == [
+def test_warnings_of_djangos_deployment_check_are_listed() -> None:
+    assert application.check_warnings({"refused": False, "check": DEPLOY}) == [
         "?: (security.W004) You have not set a value for the SECURE_HSTS_SECONDS setting.",
         "shop.Order: (models.W042) Auto-created primary key used.",
     ]
@@ -112,4 +110,4 @@ def test_an_application_that_ends_its_process_is_refused(answers: Answers) -> No
 )
 def test_settings_that_cannot_be_read_stop_the_deploy(answers: Answers, code: int, message: str) -> None:
     release = answers.say("Set the SECRET_KEY environment variable\n", code)
-    assert refused(lambda: manage.probe(release)) == message
+    assert refused(lambda: manage.collect_static(release)) == message

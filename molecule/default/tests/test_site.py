@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
 
 import pytest
@@ -44,6 +44,13 @@ def backends(host: Host) -> int:
         "mysql": "SELECT count(*) FROM information_schema.processlist WHERE user = 'slow_sql'",
     }
     return int(query(host, sql[engine(host)]))
+
+
+def gone(host: Host) -> None:
+    """Wait until the app has no connection any more: a server needs a moment to see that one was closed."""
+    deadline = time.monotonic() + 5
+    while left := backends(host):
+        assert time.monotonic() < deadline, f"{left} connections are left"
 
 
 def live(host: Host) -> str:
@@ -87,20 +94,19 @@ def test_ten_slow_requests_take_one_wait_and_ten_connections_that_are_gone_after
     # The first request of a worker imports what it needs: after a reboot that is not what is measured here.
     for _ in range(8):
         get(host, "/")
-    before = backends(host)
+    gone(host)
     most = 0
     with ThreadPoolExecutor() as pool:
         # Measured on the host, without the time that SSH takes.
         answer = pool.submit(host.check_output, "python3 -c %s %s", TIMED, "http://127.0.0.1/ten-slow-requests/")
-        while not answer.done():
+        # Each look at the database starts a client there: as few as tell, so that they are not what is measured.
+        while not wait([answer], timeout=1).done:
             most = max(most, backends(host))
     *squares, seconds = answer.result().split()
     assert sorted(int(square) for square in squares) == [x * x for x in range(1, 11)]
     assert float(seconds) < 5.5
-    assert most == before + 10
-    deadline = time.monotonic() + 5
-    while backends(host) != before:
-        assert time.monotonic() < deadline, f"{backends(host)} connections are left, and there were {before}"
+    assert most == 10
+    gone(host)
 
 
 def test_there_is_one_worker_per_core(host: Host) -> None:
@@ -122,6 +128,12 @@ def test_the_app_cannot_change_its_own_code(host: Host) -> None:
     find = f"find {places} -path /etc/slow-sql/backup -prune -o ! -type l -writable -print"
     assert host.check_output(f"cd / && runuser -u slow-sql -- {find}") == ""
     assert host.run("runuser -u slow-sql -- test -w /srv/slow-sql/media").rc == 0
+
+
+def test_what_runs_for_visitors_may_do_little_else(host: Host) -> None:
+    """systemd's own judgement of the whole unit, in tenths of ten; without a sandbox either has 9.6 and more."""
+    for unit, most in ((f"slow-sql@{live(host)}", 12), ("nginx", 30)):
+        host.check_output(f"systemd-analyze security --threshold={most} --no-pager {unit}.service")
 
 
 def test_the_app_owns_its_database_and_nothing_else(host: Host) -> None:
@@ -173,7 +185,7 @@ def test_the_app_is_cut_off_where_it_would_hold_up_others(host: Host) -> None:
 
 
 def test_slow_queries_are_logged(host: Host) -> None:
-    get(host, "/ten-slow-requests/")
+    get(host, "/ten-slow-requests/?seconds=1.5")
     log, query_text = {
         "postgres": ("/var/log/postgresql/*.log", "pg_sleep"),
         "mysql": ("/var/log/mysql/slow.log", "sleep"),

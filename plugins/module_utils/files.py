@@ -1,0 +1,176 @@
+"""Files and directories as they should be, whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from ansible_collections.initech.django.plugins.module_utils.commands import run, tail
+from ansible_collections.initech.django.plugins.module_utils.problem import Problem, room
+
+ABSENT, DIRECTORY, FILE, LINK = "absent", "directory", "file", "link"
+
+
+@dataclass(frozen=True)
+class State:
+    """What is at a path, or should be.
+
+    Attributes:
+        kind: `file`, `directory` or `absent`, or `link`, which is replaced by a file; what it leads to stays.
+        content: of a file.
+        attributes: owner, group and mode in words; empty where nothing is.
+    """
+
+    kind: str
+    content: str = ""
+    attributes: str = ""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A path, and what should be there.
+
+    Attributes:
+        path: where.
+        state: `file`, `directory` or `absent`.
+        content: of a file.
+        owner: the user whose it is.
+        group: that may do with it what its mode says; if empty, the owner's own.
+        mode: in octal; if empty, 0644, and 0755 for a directory.
+        validate: a command that fails where the content is no good, with `%s` for a file that has it; none, if empty.
+    """
+
+    path: Path
+    state: str = FILE
+    content: str = ""
+    owner: str = "root"
+    group: str = ""
+    mode: str = ""
+    validate: str = ""
+
+    @property
+    def permissions(self) -> str:
+        """The mode, in octal."""
+        return self.mode or ("0755" if self.state == DIRECTORY else "0644")
+
+    @property
+    def wanted(self) -> State:
+        """What should be there.
+
+        Raises:
+            Problem: what was asked for cannot be.
+        """
+        if not self.path.is_absolute():
+            raise Problem(f"{self.path} is no absolute path")
+        if not re.fullmatch(r"[0-7]{3,4}", self.permissions):
+            raise Problem(f"{self.path}: mode {self.mode!r} is not octal. Write it in quotes, for example '0644'")
+        if self.validate and "%s" not in self.validate:
+            raise Problem(f"{self.path}: validate has no %s, where the name of the file would be")
+        if self.state == ABSENT:
+            return State(ABSENT)
+        return State(
+            self.state, self.content, f"{self.owner} {self.group or self.owner} {int(self.permissions, 8):04o}"
+        )
+
+    def found(self) -> State:
+        """Return what is there.
+
+        Raises:
+            Problem: it is in the way.
+        """
+        if not os.path.lexists(self.path):
+            return State(ABSENT)
+        is_directory = self.path.is_dir()
+        if is_directory != (self.state == DIRECTORY):
+            is_what = "is a directory" if is_directory else "is no directory"
+            raise Problem(f"{self.path} {is_what}. Move it away, and type the same again")
+        if is_directory:
+            return State(DIRECTORY, "", attributes(self.path))
+        if self.path.is_symlink():
+            return State(LINK)
+        return State(FILE, self.path.read_text(encoding="utf-8", errors="replace"), attributes(self.path))
+
+    def make(self, found: State) -> None:
+        """Have there what should be, in place of what was found.
+
+        Raises:
+            Problem: the content is no good, there is no such user or group, or the disk is full.
+        """
+        with room(self.path.parent):
+            if self.state == ABSENT:
+                self.path.unlink()
+            elif self.state == DIRECTORY:
+                self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+                self._own(self.path)
+            elif (found.kind, found.content) == (FILE, self.content):
+                self._own(self.path)
+            else:
+                self._write()
+
+    def _write(self) -> None:
+        # Hidden, and with a suffix that neither systemd nor nginx nor a database takes for one of theirs.
+        draft = self.path.with_name(f".{self.path.name}.draft")
+        draft.unlink(missing_ok=True)
+        try:
+            with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+                file.write(self.content)
+            self._own(draft)
+            if self.validate:
+                result = run(shlex.split(self.validate.replace("%s", shlex.quote(str(draft)))))
+                if result.returncode != 0:
+                    said = tail(result.stdout + result.stderr)
+                    raise Problem(f"{self.path} stays as it is, since this would be no good:\n{said}")
+            draft.replace(self.path)
+        except FileNotFoundError:
+            raise Problem(f"{self.path}: there is no directory {self.path.parent}") from None
+        finally:
+            draft.unlink(missing_ok=True)
+
+    def _own(self, path: Path) -> None:
+        try:
+            shutil.chown(path, self.owner, self.group or self.owner)
+        except LookupError as error:
+            raise Problem(f"{self.path}: {error}") from None
+        path.chmod(int(self.permissions, 8))
+
+
+def attributes(path: Path) -> str:
+    """Return owner, group and mode in words."""
+    try:
+        owners = f"{path.owner()} {path.group()}"
+    except KeyError:
+        owners = "somebody who is gone"
+    return f"{owners} {stat.S_IMODE(path.stat().st_mode):04o}"
+
+
+def place(entry: Entry, *, is_check: bool) -> dict[str, str] | None:
+    """Have a file or directory as it should be.
+
+    Args:
+        entry: which.
+        is_check: whether nothing is to be changed.
+
+    Returns:
+        What has changed, as Ansible shows it, or None.
+
+    Raises:
+        Problem: that cannot be.
+    """
+    wanted, found = entry.wanted, entry.found()
+    if wanted == found:
+        return None
+    if not is_check:
+        entry.make(found)
+    headers = {"before_header": str(entry.path), "after_header": str(entry.path)}
+    if wanted.content == found.content:
+        return {
+            **headers,
+            "before": f"{found.attributes or found.kind}\n",
+            "after": f"{wanted.attributes or wanted.kind}\n",
+        }
+    return {**headers, "before": found.content, "after": wanted.content}

@@ -1,0 +1,195 @@
+"""The process that serves a release: start it beside the live one and ask it, or end it without losing a request."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.initech.django.plugins.module_utils import history, workers
+from ansible_collections.initech.django.plugins.module_utils.commands import run, tail
+from ansible_collections.initech.django.plugins.module_utils.health import (
+    Question,
+    send,
+    wait_until_healthy,
+    wrong_with_each,
+)
+from ansible_collections.initech.django.plugins.module_utils.layout import App, Release
+from ansible_collections.initech.django.plugins.module_utils.lease import Claim
+from ansible_collections.initech.django.plugins.module_utils.problem import Problem
+
+BACKLOG_SECONDS = 10
+LOG_LINES = 40
+
+
+def systemctl(*arguments: str) -> tuple[bool, str]:
+    """Run systemctl; return whether it succeeded, and what it printed."""
+    result = run(["systemctl", *arguments])
+    return result.returncode == 0, result.stdout.strip()
+
+
+def state_of(release: Release) -> tuple[bool, bool]:
+    """Return whether the instance runs or is about to, and whether it ended by itself since it was started."""
+    _, output = systemctl("show", "--property=ActiveState,NRestarts", release.unit)
+    state = dict(line.split("=", 1) for line in output.splitlines())
+    return state["ActiveState"] in ("active", "activating", "reloading"), state["NRestarts"] != "0"
+
+
+def log_of(release: Release) -> str:
+    """Return the end of the release's own log."""
+    run(["journalctl", "--sync"])
+    lines = ["journalctl", "--unit", release.unit, "--no-pager", "--output=cat", f"--lines={LOG_LINES}"]
+    return tail(run(lines).stdout, LOG_LINES)
+
+
+def end_at_once(release: Release) -> None:
+    """End a release that no visitor has seen, and that may hang, without waiting for what it does."""
+    # Stopping first: what is only killed, systemd starts again.
+    systemctl("stop", "--no-block", release.unit)
+    systemctl("kill", "--signal=KILL", release.unit)
+    systemctl("stop", release.unit)
+    systemctl("reset-failed", release.unit)
+
+
+def workers_of(app: App, release: Release, deadline: float) -> list[int]:
+    """Return the processes of gunicorn's workers, as soon as all are there, or those that are there in the end."""
+    configuration = (app.configuration[0]).read_text(encoding="utf-8")
+    found = re.search(r"^workers = (\d+)$", configuration, re.MULTILINE)
+    wanted = int(found[1]) if found else len(os.sched_getaffinity(0))
+    _, main = systemctl("show", "--property=MainPID", "--value", release.unit)
+    while True:
+        try:
+            children = Path("/proc", main, "task", main, "children").read_text(encoding="utf-8").split()
+        except OSError:
+            children = []
+        if len(children) >= wanted or time.monotonic() > deadline:
+            return [int(child) for child in children]
+        time.sleep(0.02)
+
+
+def wrong_with(app: App, release: Release, options: Mapping[str, Any]) -> str:
+    """Ask a release that was started, each of its workers, and return what is wrong, or nothing.
+
+    Args:
+        app: of the release.
+        release: whose.
+        options: as those of the module `switch`.
+    """
+    host = options["host"] or json.loads(release.manifest.read_text(encoding="utf-8"))["host"]
+    deadline = time.monotonic() + options["timeout"]
+
+    question = Question(
+        release.socket, host, options["path"], options["status"], options["text"], max(1, options["attempts"])
+    )
+
+    def ask() -> str:
+        rest = max(deadline - time.monotonic(), 0.1)
+        return wait_until_healthy(question, rest, lambda: state_of(release) == (True, False))
+
+    is_live = release == app.live()
+    workers = [] if is_live else workers_of(app, release, time.monotonic())
+    # Of a run that was killed while it asked.
+    send(workers, signal.SIGCONT)
+    # What is live has visitors: its workers are not to stand still.
+    return ask() or ("" if is_live else wrong_with_each(workers_of(app, release, deadline), ask))
+
+
+def ended_within(release: Release, began: float, seconds: float, others: Sequence[str]) -> str:
+    """Wait until a release has run for so long, and return that it or a worker ended meanwhile, or nothing.
+
+    Args:
+        release: which.
+        began: when it was started, as time.monotonic() has it.
+        seconds: since then.
+        others: the units of its workers.
+    """
+    while (elapsed := time.monotonic() - began) < seconds:
+        time.sleep(min(0.2, seconds - elapsed))
+        if state_of(release) != (True, False):
+            return f"it ended {elapsed:.0f} s after it was started"
+        ended = [unit for unit in others if workers.has_ended(unit)]
+        if ended:
+            return workers.said(ended)
+    return ""
+
+
+def wrong_with_workers(app: App, release: Release) -> str:
+    """Start the workers of a release, and return which of them could not be executed, or nothing."""
+    failed = workers.begin(workers.units_of(workers.listed(app), release))
+    return workers.said(failed) if failed else ""
+
+
+def was_live(app: App, release: Release) -> bool:
+    """Return whether a release has ever been live."""
+    return any(event.release == release.id and event.event == history.LIVE for event in history.read(app.history))
+
+
+def start(app: App, release: Release, options: Mapping[str, Any], claim: Claim | None) -> None:
+    """Start a release and wait until it answers.
+
+    Args:
+        app: of the release.
+        release: which.
+        options: as those of the module `switch`.
+        claim: whose doing it is.
+
+    Raises:
+        Problem: it does not answer; it is stopped then, and marked as failed.
+    """
+    began = time.monotonic()
+    started, _ = systemctl("start", release.unit)
+    wrong = "it did not start"
+    if started:
+        wrong = wrong_with(app, release, options)
+        # A release that was live once goes live again, even where it knows nothing of a worker that came after it.
+        if not wrong and not was_live(app, release):
+            others = workers.units_of(workers.listed(app), release)
+            wrong = wrong_with_workers(app, release) or ended_within(release, began, options["seconds"], others)
+        elif not wrong:
+            wrong = ended_within(release, began, options["seconds"], [])
+    if wrong:
+        # Of a failure the history has one line, and nothing that the project printed.
+        wrong, _, log = wrong.partition("\n")
+        log = log or log_of(release)
+        workers.end(workers.units_of(workers.listed(app), release))
+        end_at_once(release)
+        history.record(app.history, release.id, history.FAILED, claim, step="start", message=wrong)
+        live = app.live()
+        rest = f"{live.id} is still live." if live else "Nothing is live yet."
+        raise Problem(f"Release {release.id} is no good: {wrong}. It was stopped. {rest}\nIts own log:\n{log}")
+    if claim:
+        history.record(app.history, release.id, history.STARTED, claim, seconds=round(time.monotonic() - began, 1))
+
+
+def backlog(release: Release) -> int:
+    """Return how many connections wait in the socket's queue to be accepted."""
+    for line in run(["ss", "--listening", "--unix", "--numeric", "--no-header"]).stdout.splitlines():
+        columns = line.split()
+        if str(release.socket) in columns:
+            return int(columns[2])
+    return 0
+
+
+def drain(app: App, release: Release, claim: Claim | None) -> None:
+    """End a release that gets no new requests, without losing one that is on its way.
+
+    gunicorn finishes what it has accepted. What still waits in the queue would be reset, so that goes first.
+
+    Args:
+        app: of the release.
+        release: which.
+        claim: whose doing it is.
+    """
+    began = time.monotonic()
+    deadline = time.monotonic() + BACKLOG_SECONDS
+    while backlog(release) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    systemctl("stop", release.unit)
+    systemctl("reset-failed", release.unit)
+    if claim:
+        history.record(app.history, release.id, history.DRAINED, claim, seconds=round(time.monotonic() - began, 1))

@@ -1,0 +1,102 @@
+"""Resolve, check and pack one version of a project, on the controller."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from ansible_collections.initech.django.plugins.module_utils import (
+    env_template,
+    git,
+    guards,
+    native,
+    project,
+    requirements,
+)
+from ansible_collections.initech.django.plugins.module_utils.layout import new_release_id
+from ansible_collections.initech.django.plugins.module_utils.problem import Problem
+from ansible_collections.initech.django.plugins.module_utils.wheels import pack_wheels
+
+
+def judge(
+    tree: project.Tree, path: PurePosixPath, parameters: dict[str, Any]
+) -> tuple[requirements.Requirements, dict[str, str]]:
+    """Return the project's requirements, and the Debian packages that they need.
+
+    Raises:
+        Problem: they are no good; the message lists everything.
+    """
+    read = requirements.read_requirements(path, tree.read)
+    found = list(read.problems)
+    environment = parameters["environment"]
+    if path.stem == environment and not parameters["requirements_file"]:
+        found += guards.environment_file_problems(path, read.files[str(path)])
+    to_freeze = path.with_name(requirements.TO_FREEZE)
+    text = tree.read(str(to_freeze))
+    packages: dict[str, str] = {}
+    if text is not None:
+        found += guards.frozen_problems(read, to_freeze, text)
+        try:
+            packages = native.native_packages(to_freeze, text)
+        except Problem as problem:
+            found.append(str(problem))
+    found += guards.developer_problems(read.pins, parameters["developer_packages"], environment)
+    if not read.problems:
+        found += guards.gevent_problems(read.pins, str(path), parameters["database"])
+        found += guards.cut_problems(read.pins, parameters["cut_keys"])
+    if found:
+        raise Problem(f"{tree.name} cannot be deployed:\n" + "\n".join(f"  {problem}" for problem in found))
+    return read, packages
+
+
+def pack(parameters: dict[str, Any]) -> dict[str, Any]:
+    """Return what is known of a version, and where it is packed.
+
+    Args:
+        parameters: the options of the action `pack`, all of them.
+
+    Raises:
+        Problem: the version does not exist, or the project could not run.
+    """
+    cache = Path(parameters["cache"])
+    cache.mkdir(mode=0o700, parents=True, exist_ok=True)
+    source = git.resolve(parameters["repository"], parameters["version"], parameters["subdirectory"], cache)
+    archive = git.pack(source, cache)
+    tree = project.Tree(git.read_files(archive), source.name)
+
+    directory = project.find_project(tree, parameters["project_directory"])
+    dotenv = str(directory / ".env")
+    if dotenv in tree.files:
+        raise Problem(
+            f"{tree.name} has {dotenv} in git, where no secret may be. Type: git rm --cached {dotenv} && git commit"
+        )
+    template = directory / env_template.TEMPLATE
+    text = tree.read(str(template))
+    missing = env_template.missing_keys(template, text, parameters["env_keys"]) if text is not None else []
+    if missing:
+        raise Problem(f"{tree.name} cannot be deployed:\n" + "\n".join(f"  {line}" for line in missing))
+    warnings = list(env_template.unknown_keys(template, text, parameters["env_keys"])) if text is not None else []
+    if not env_template.is_ignored(directory, tree.files):
+        warnings.append(
+            f"No .gitignore of {tree.name} has {dotenv}: a developer's secrets are one git add away from git"
+        )
+    wsgi = project.find_wsgi(tree, directory, parameters["wsgi"])
+    file = project.find_requirements(tree, directory, parameters["requirements_file"], parameters["environment"])
+    read, packages = judge(tree, file, parameters)
+    return {
+        "release": new_release_id(source.commit, datetime.now(timezone.utc)),
+        "version": source.version,
+        "commit": source.commit,
+        "tree": source.tree,
+        "archive": str(archive),
+        "project": str(directory),
+        "requirements": list(read.files),
+        "requirements_sha256": read.sha256,
+        "requirements_hashes": {file: requirements.text_hash(text) for file, text in read.files.items()},
+        "pins": [" ".join([str(pin.requirement), *(f"--hash={each}" for each in pin.hashes)]) for pin in read.pins],
+        "native": packages,
+        "wheels": str(pack_wheels(Path(parameters["wheels"]), read.pins, cache)) if parameters["wheels"] else "",
+        "wsgi": wsgi,
+        "advice": warnings,
+    }

@@ -1,0 +1,78 @@
+"""The repositories that restic keeps on a host: of what visitors uploaded, and of MariaDB."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ansible_collections.initech.django.plugins.module_utils import servers
+from ansible_collections.initech.django.plugins.module_utils.commands import run, tail
+from ansible_collections.initech.django.plugins.module_utils.problem import Problem
+
+DAY = 86400
+"""No backup, restore or check is given up before, in seconds."""
+
+
+@dataclass(frozen=True)
+class Repository:
+    """One of them.
+
+    Attributes:
+        program: the command that is restic for it, with where it is and its passphrase.
+        content: what it holds, for messages.
+    """
+
+    program: Path
+    content: str
+
+    def attempt(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        """Run restic on it, and return how that went.
+
+        Raises:
+            Problem: it is not set up.
+        """
+        if not self.program.exists():
+            raise Problem(f"Not backed up on this host: {self.content}; {self.program} is not there. Provision again.")
+        return run([self.program, *arguments], timeout=DAY)
+
+    def run(self, *arguments: str | Path, failure: str = "") -> str:
+        """Run restic on it, and return what it printed.
+
+        Raises:
+            Problem: it failed.
+        """
+        result = self.attempt(*arguments)
+        if result.returncode != 0:
+            failure = failure or f"The repository of {self.content} cannot be read"
+            raise Problem(f"{failure} (exit code {result.returncode}):\n{tail(result.stdout + result.stderr)}")
+        return result.stdout
+
+    def snapshots(self, arguments: Sequence[str] = ()) -> str:
+        """Return the list of all snapshots, as JSON.
+
+        Raises:
+            Problem: the repository cannot be read.
+        """
+        return self.run("--json", "--no-lock", "snapshots", *arguments)
+
+    def check(self) -> None:
+        """Read everything that it holds.
+
+        Raises:
+            Problem: something is damaged.
+        """
+        self.run("--no-lock", "check", "--read-data", failure=f"The repository of {self.content} is damaged")
+
+    def full(self) -> str:
+        """Return a line that says so if it is a directory that has no space left; else nothing."""
+        match = re.search(r"^export RESTIC_REPOSITORY=(.+)$", self.program.read_text(encoding="utf-8"), re.MULTILINE)
+        return servers.full(Path(*shlex.split(match[1]))) if match else ""
+
+
+def uploads(app: str) -> Repository:
+    """Return the repository of what was uploaded to an app."""
+    return Repository(Path("/etc", app, "backup", "restic"), f"what was uploaded to {app}")

@@ -1,0 +1,110 @@
+"""Have several files and directories as they should be."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.initech.django.plugins.module_utils.files import ABSENT, DIRECTORY, FILE, Entry, place
+from ansible_collections.initech.django.plugins.module_utils.problem import Problem
+
+DOCUMENTATION = """
+module: files
+short_description: Have several files and directories as they should be
+description:
+  - For what a role writes in one step. M(ansible.builtin.template) takes one file, and runs two modules on the host for
+    it, which is a second in each run.
+  - A file is there whole or not at all, with its owner and mode from the first byte on. Nothing is written that its own
+    command finds wrong; in check mode, where that program may not be there yet, it is not asked.
+  - A link in place of a file is replaced, and what it leads to is left alone. A link to a directory is a directory.
+author: The initech.django team
+options:
+  files:
+    description: What should be there, in this order.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      path:
+        description: Where.
+        type: str
+        required: true
+      state:
+        description: What it is. What is C(absent) is removed, if it is no directory.
+        type: str
+        choices: [file, directory, absent]
+        default: file
+      content:
+        description: Of a file.
+        type: str
+        default: ""
+      owner:
+        description: The user whose it is.
+        type: str
+        default: root
+      group:
+        description: The group, by default the one that is called like the owner.
+        type: str
+        default: ""
+      mode:
+        description: In octal, by default C(0644), and C(0755) for a directory.
+        type: str
+        default: ""
+      validate:
+        description: A command that fails where the content is no good, with C(%s) in place of a file that has it.
+        type: str
+        default: ""
+attributes:
+  check_mode:
+    support: full
+    description: Tells what would change.
+  diff_mode:
+    support: full
+    description: Shows the files, and owner, group and mode where only they change.
+"""
+EXAMPLES = """
+- name: Install the unit and the directory that it writes to
+  initech.django.files:
+    files:
+      - path: /etc/systemd/system/shop.service
+        content: "{{ lookup('ansible.builtin.template', 'shop.service.j2') }}"
+      - {path: /var/lib/shop, state: directory, owner: shop, mode: "0750"}
+"""
+RETURN = """
+paths:
+  description: Those that changed.
+  type: list
+  elements: str
+  returned: success
+"""
+
+
+def specification() -> dict[str, Any]:
+    """Return the module's options."""
+    text = {"type": "str", "default": ""}
+    entry = {
+        "path": {"type": "str", "required": True},
+        "state": {"type": "str", "choices": [FILE, DIRECTORY, ABSENT], "default": FILE},
+        "owner": {"type": "str", "default": "root"},
+        **dict.fromkeys(("content", "group", "mode", "validate"), text),
+    }
+    return {"files": {"type": "list", "elements": "dict", "required": True, "options": entry}}
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(argument_spec=specification(), supports_check_mode=True)
+    changes = []
+    try:
+        for options in module.params["files"]:
+            entry = Entry(**{**options, "path": Path(options["path"])})
+            changes.append(place(entry, is_check=module.check_mode))
+    except Problem as problem:
+        module.fail_json(msg=str(problem), changed=any(changes))
+    diff = [change for change in changes if change]
+    module.exit_json(changed=bool(diff), paths=[change["after_header"] for change in diff], diff=diff)
+
+
+if __name__ == "__main__":
+    main()

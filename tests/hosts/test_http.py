@@ -1,0 +1,238 @@
+"""What strangers send to the site: refused, believed of nobody, kept out of the log, and no burden to others."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+from typing import Self
+
+import pytest
+from demo import Demo
+
+NAME = "shop.test"
+TIMEOUT = 3
+VIEWS = "examples/slow_sql/pages/views.py"
+URLS = "examples/slow_sql/slow_sql/urls.py"
+WHOAMI = """
+
+def whoami(request: HttpRequest) -> HttpResponse:
+    names = ("HTTP_HOST", "HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_PROTO")
+    return plain_text(" ".join(request.META.get(name, "-") for name in names))
+"""
+ASK = (
+    "import json, sys; from urllib.request import *; u, h = sys.argv[1:]; "
+    "print(urlopen(Request(u, headers=json.loads(h))).read().decode())"
+)
+PLAY = """---
+- name: The server of the site alone
+  hosts: all
+  become: true
+  gather_facts: false
+  roles:
+    - role: initech.django.nginx
+"""
+
+
+class Visitor:
+    """One connection to the site, over which all can be sent that a client library would not send."""
+
+    def __init__(self, port: int) -> None:
+        """Connect."""
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=30)
+
+    def __enter__(self) -> Self:
+        """Be used in a with statement."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Hang up."""
+        self.socket.close()
+
+    def send(self, text: str) -> None:
+        """Send this as it is."""
+        self.socket.sendall(text.encode())
+
+    def rest(self) -> str:
+        """Return all that comes until the server hangs up."""
+        parts = []
+        with suppress(ConnectionResetError):
+            while part := self.socket.recv(65536):
+                parts.append(part)
+        return b"".join(parts).decode(errors="replace")
+
+
+def answer(port: int, text: str) -> str:
+    """Return all that the site says to a text."""
+    with Visitor(port) as visitor:
+        # The server may have said no before it has read all.
+        with suppress(BrokenPipeError, ConnectionResetError):
+            visitor.send(text)
+        return visitor.rest()
+
+
+def get(port: int, path: str, *lines: str, host: str = NAME) -> str:
+    """Return what the site answers, whatever the path and the lines of the header are."""
+    return answer(port, "\r\n".join([f"GET {path} HTTP/1.1", f"Host: {host}", "Connection: close", *lines, "", ""]))
+
+
+def status(answered: str) -> str:
+    """Return the status of the first answer, or nothing where there is none."""
+    return answered[9:12]
+
+
+@pytest.fixture(scope="module")
+def port(demo: Demo) -> Iterator[int]:
+    """Give the demo a name, a proxy that is believed, little patience, and a page that says what it was told."""
+    for file, old, new in (
+        (VIEWS, "\n\n@require_safe\ndef healthz", f"{WHOAMI}\n\n@require_safe\ndef healthz"),
+        (URLS, "urlpatterns = [\n", 'urlpatterns = [\n    path("whoami", views.whoami),\n'),
+    ):
+        path = demo.path / file
+        path.write_text(path.read_text(encoding="utf-8").replace(old, new, 1), encoding="utf-8")
+    demo.commit("Say what it was told")
+    deploy = demo.playbook("deploy")
+    assert deploy.code == 0, deploy.output
+    play = demo.path / "only-nginx.yml"
+    play.write_text(PLAY)
+    settings = {
+        "nginx_server_names": [NAME, "localhost"],
+        "nginx_trusted_proxies": ["127.0.0.1"],
+        "nginx_client_timeout": TIMEOUT,
+    }
+    for changes in (True, False):
+        provision = demo.playbook("only-nginx", "-e", json.dumps(settings))
+        assert (provision.code, provision.changed > 0) == (0, changes), provision.output
+    yield demo.port
+    assert demo.playbook("only-nginx").code == 0
+    play.unlink()
+    demo.checked("git", "-c", "user.name=test", "-c", "user.email=test@example.com", "revert", "--no-edit", "HEAD")
+
+
+def test_a_name_that_is_not_the_sites_is_not_answered(port: int) -> None:
+    assert status(get(port, "/healthz", host="localhost")) == "200"
+    assert get(port, "/healthz", host="evil.test") == ""
+    assert get(port, "/healthz", host=f"{NAME}.evil.test") == ""
+    assert get(port, "http://evil.test/healthz", host=NAME) == ""
+
+
+def test_what_a_visitor_says_of_himself_is_believed_of_the_proxy_alone(demo: Demo, port: int) -> None:
+    claims = ("X-Forwarded-For: 192.0.2.77", "X-Forwarded-Proto: https")
+    told = get(port, "/whoami", *claims, host="localhost").splitlines()[-1].split()
+    assert told[2] == "http"
+    assert told[1] != "192.0.2.77"
+    for scheme, believed in (("https", "https"), ("http", "http"), ("https,http", "http")):
+        headers = {"X-Forwarded-For": "192.0.2.77", "X-Forwarded-Proto": scheme}
+        said = demo.host(f"python3 -c '{ASK}' http://localhost/whoami '{json.dumps(headers)}'")
+        assert said == f"localhost 192.0.2.77 {believed}"
+
+
+def test_what_is_too_large_is_refused(port: int) -> None:
+    large = 11 * 1024 * 1024
+    head = f"POST /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: {large}\r\n\r\n"
+    assert status(answer(port, head + "x" * large)) == "413"
+    assert status(get(port, "/healthz", "X-Large: " + "x" * 9000, host="localhost")) == "400"
+    assert status(get(port, "/healthz", *(f"X-{i}: {'x' * 4000}" for i in range(20)), host="localhost")) == "400"
+    assert status(get(port, "/" + "x" * 9000, host="localhost")) == "414"
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("Content-Length: 5", "Transfer-Encoding: chunked"),
+        ("Content-Length: 5", "Content-Length: 6"),
+        ("Content-Length: +5",),
+        ("Transfer-Encoding: xchunked",),
+        ("Transfer-Encoding: chunked, identity",),
+        ("Transfer-Encoding: chunked", "Transfer-Encoding: chunked"),
+        ("Host: other.test",),
+    ],
+    ids=str,
+)
+def test_one_request_is_not_smuggled_in_another(port: int, lines: tuple[str, ...]) -> None:
+    inner = "GET /slow-sql/?x=3 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    head = "\r\n".join(["POST /healthz HTTP/1.1", "Host: localhost", *lines, "", ""])
+    answered = answer(port, head + "0\r\n\r\n" + inner)
+    assert status(answered) in ("400", "501"), answered
+    assert answered.count("HTTP/1.1 ") == 1, answered
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/.env",
+        "/.git/config",
+        "/static/.env",
+        "/static../project/.env",
+        "/static/../project/.env",
+        "/static/%2e%2e/project/.env",
+        "/static/..%2fproject/.env",
+        "/static/..%5cproject/.env",
+        "//static/..//project/.env",
+        "/media../current/project/.env",
+        "/media/..%2fcurrent%2fproject%2f.env",
+        "/media/%252e%252e/current/project/.env",
+        "/static/../project/slow_sql/settings/base.py",
+        "/../../../../etc/passwd",
+    ],
+)
+def test_no_path_leads_to_what_is_not_to_be_seen(port: int, path: str) -> None:
+    answered = get(port, path, host="localhost")
+    assert status(answered) in ("400", "404"), answered
+    assert "SECRET_KEY" not in answered
+
+
+def test_what_was_uploaded_is_neither_run_nor_hidden_files_shown(demo: Demo, port: int) -> None:
+    demo.host(
+        "cd /srv/slow-sql/media && echo '<script>1</script>' | tee page.html > .hidden && chmod a+r page.html .hidden"
+    )
+    page = get(port, "/media/page.html", host="localhost")
+    assert status(page) == "200"
+    assert "sandbox" in next(line for line in page.splitlines() if line.lower().startswith("content-security-policy:"))
+    assert status(get(port, "/media/.hidden", host="localhost")) == "404"
+    demo.host("rm /srv/slow-sql/media/page.html /srv/slow-sql/media/.hidden")
+
+
+def test_every_answer_has_the_headers_once_and_none_says_the_version(port: int) -> None:
+    for path in ("/", "/static/no-such", "/no-such"):
+        head = get(port, path, host="localhost").partition("\r\n\r\n")[0].lower().splitlines()
+        for name in ("x-content-type-options: nosniff", "referrer-policy: same-origin", "server: nginx"):
+            assert head.count(name) == 1, head
+
+
+def test_what_stands_behind_a_question_mark_is_not_in_the_log(demo: Demo, port: int) -> None:
+    secret = secrets.token_urlsafe(16)
+    get(port, f"/healthz?token={secret}", f"Referer: http://localhost/?token={secret}", host="localhost")
+    log = demo.host("tail -n 5 /var/log/nginx/access.log")
+    assert '"GET /healthz HTTP/1.1" 200' in log
+    assert secret not in log
+
+
+@pytest.mark.parametrize(
+    "begin",
+    [
+        "GET / HTTP/1.1\r\nHost: localhost\r\nX-",
+        "POST /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\nx",
+    ],
+    ids=["headers", "bodies"],
+)
+def test_the_slow_are_not_waited_for_and_others_do_not_notice_them(port: int, begin: str) -> None:
+    with ExitStack() as stack:
+        slow = [stack.enter_context(Visitor(port)) for _ in range(200)]
+        for visitor in slow:
+            visitor.send(begin)
+        for _ in range(10):
+            began = time.monotonic()
+            assert status(get(port, "/healthz", host="localhost")) == "200"
+            assert time.monotonic() - began < 1
+        began = time.monotonic()
+        assert {status(visitor.rest()) for visitor in slow} <= {"", "408"}
+        assert time.monotonic() - began < TIMEOUT + 5
+
+
+def test_nginx_runs_in_its_sandbox(demo: Demo, port: int) -> None:
+    demo.host("systemd-analyze security --threshold=30 --no-pager nginx.service")
+    assert demo.host("grep -c '^NoNewPrivs:.1' /proc/$(systemctl show --property MainPID --value nginx)/status") == "1"

@@ -1,0 +1,54 @@
+"""Which hosts go back where another one cannot switch, and what is said of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.initech.django.tests.templates.render import evaluate, variables
+
+NEW, OLD = "20261125T101500Z-bbbbbbbb", "20261124T101500Z-aaaaaaaa"
+
+
+def host(name: str, switched: Any = None, live: str = OLD) -> dict[str, Any]:
+    """Return what the others know of a host, which has switched, was to, or was not reached by the play."""
+    known: dict[str, Any] = {"inventory_hostname": name, "__release_info": {"live": live}}
+    return known if switched is None else {**known, "__release_switched": switched}
+
+
+def said(*hosts: dict[str, Any], go_back: bool = True) -> tuple[list[str], str]:
+    """Return who has gone ahead, and who runs what."""
+    names = [each["inventory_hostname"] for each in hosts]
+    known = variables(
+        "release",
+        app_name="shop",
+        release_go_back=go_back,
+        ansible_play_hosts_all=names,
+        hostvars=dict(zip(names, hosts)),
+        __release_pack={"release": NEW},
+    )
+    return evaluate(known["__release_gone_ahead"], known), evaluate(known["__release_who_runs_what"], known)
+
+
+DONE, SAME, SKIPPED = {"changed": True}, {"changed": False}, {"skipped": True, "changed": False}
+
+
+@pytest.mark.parametrize(
+    ("hosts", "go_back", "names", "words"),
+    [
+        ([host("one")], True, [], ""),
+        ([host("one"), host("two")], True, [], "No host had switched."),
+        ([host("one", DONE), host("two"), host("three")], True, ["one"], "Went back to what they had: one"),
+        ([host("one", DONE), host("two", DONE), host("three")], True, ["one", "two"], None),
+        ([host("one", DONE), host("two")], False, ["one"], f"Already at {NEW}, and left there: one"),
+        # A host that had nothing live before has nothing to go back to.
+        ([host("one", DONE, live=""), host("two")], True, [], "No host had switched."),
+        ([host("one", SAME), host("two", SKIPPED), host("three")], True, [], "No host had switched."),
+    ],
+)
+def test_who_has_switched_in_this_run_goes_back(
+    hosts: list[dict[str, Any]], go_back: bool, names: list[str], words: str | None
+) -> None:
+    found, text = said(*hosts, go_back=go_back)
+    assert found == names
+    assert words is None or text == words

@@ -1,0 +1,137 @@
+"""Files are there whole, with their owner and mode, or as they were."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.initech.django.plugins.module_utils.files import Entry, place
+from ansible_collections.initech.django.plugins.module_utils.problem import Problem
+
+OWNER, GROUP = Path(__file__).owner(), Path(__file__).group()
+
+
+@pytest.fixture(autouse=True)
+def _umask() -> Any:
+    """Let the umask be one that would be seen in a mode."""
+    before = os.umask(0o077)
+    yield
+    os.umask(before)
+
+
+def placed(path: Path, is_check: bool = False, /, **options: str) -> dict[str, str] | None:
+    return place(Entry(path, **{"owner": OWNER, "group": GROUP, **options}), is_check=is_check)
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_a_file_is_written_once(tmp_path: Path) -> None:
+    path = tmp_path / "a.conf"
+    assert placed(path, content="ä = 1\n") == {
+        "before_header": str(path),
+        "after_header": str(path),
+        "before": "",
+        "after": "ä = 1\n",
+    }
+    assert (path.read_text(), mode(path)) == ("ä = 1\n", 0o644)
+    assert placed(path, content="ä = 1\n") is None
+    assert os.listdir(tmp_path) == ["a.conf"]
+
+
+def test_a_directory_is_made_once_with_those_above_it(tmp_path: Path) -> None:
+    path = tmp_path / "a" / "b"
+    assert placed(path, state="directory", mode="0750")
+    assert mode(path) == 0o750
+    assert placed(path, state="directory", mode="750") is None
+
+
+def test_a_mode_alone_is_mended_and_shown_and_the_file_is_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "a.conf"
+    placed(path, content="x", mode="0600")
+    before = path.stat().st_ino
+    change = placed(path, content="x")
+    assert change is not None
+    assert (change["before"], change["after"]) == (f"{OWNER} {GROUP} 0600\n", f"{OWNER} {GROUP} 0644\n")
+    assert (path.stat().st_ino, mode(path)) == (before, 0o644)
+
+
+def test_what_is_absent_goes_also_where_it_is_a_link_and_a_directory_does_not(tmp_path: Path) -> None:
+    (tmp_path / "kept").write_text("x")
+    path = tmp_path / "link"
+    path.symlink_to("kept")
+    assert placed(path, state="absent")
+    assert placed(path, state="absent") is None
+    assert os.listdir(tmp_path) == ["kept"]
+    with pytest.raises(Problem, match="is a directory"):
+        placed(tmp_path, state="absent")
+
+
+def test_a_link_in_place_of_a_file_is_replaced_and_one_to_a_directory_is_taken(tmp_path: Path) -> None:
+    (tmp_path / "theirs").write_text("same")
+    (tmp_path / "theirs").chmod(0o444)
+    (tmp_path / "ours").symlink_to("theirs")
+    assert placed(tmp_path / "ours", content="same", mode="0600")
+    assert not (tmp_path / "ours").is_symlink()
+    assert (mode(tmp_path / "ours"), mode(tmp_path / "theirs")) == (0o600, 0o444)
+    (tmp_path / "disk").mkdir(mode=0o755)
+    (tmp_path / "media").symlink_to("disk")
+    assert placed(tmp_path / "media", state="directory", mode="0750")
+    assert (tmp_path / "media").is_symlink()
+    assert mode(tmp_path / "disk") == 0o750
+
+
+def test_check_mode_changes_nothing_and_needs_neither_the_directory_nor_the_user_nor_the_program(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "not" / "there"
+    change = placed(path, True, content="x", owner="no-such-user", validate="no-such-program %s")
+    assert change is not None
+    assert change["after"] == "x"
+    assert not os.listdir(tmp_path)
+
+
+def test_what_its_own_program_finds_wrong_is_not_written(tmp_path: Path) -> None:
+    path = tmp_path / "a.sh"
+    placed(path, content="true\n", validate="sh -n %s")
+    with pytest.raises(Problem, match=r"a\.sh stays as it is.*\n.*(?i:syntax error)"):
+        placed(path, content="if\n", validate="sh -n %s")
+    assert path.read_text() == "true\n"
+    assert os.listdir(tmp_path) == ["a.sh"]
+
+
+def test_the_program_sees_the_file_with_its_mode(tmp_path: Path) -> None:
+    check = """sh -c 'test "$(stat -c %%a "$1")" = 640' - %s""".replace("%%", "%")
+    assert placed(tmp_path / "a b.conf", content="x", mode="0640", validate=check)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"mode": "rw"}, "mode 'rw' is not octal"),
+        ({"mode": "420", "validate": "true"}, "validate has no %s"),
+        ({"owner": "no-such-user"}, "no such user"),
+        ({"group": "no-such-group"}, "no such group"),
+        ({"state": "directory"}, "is no directory. Move it away"),
+    ],
+)
+def test_what_cannot_be_is_refused_and_nothing_is_lost(tmp_path: Path, options: dict[str, str], words: str) -> None:
+    path = tmp_path / "a.conf"
+    path.write_text("kept")
+    with pytest.raises(Problem, match=words):
+        placed(path, content="new", **options)
+    assert (path.read_text(), os.listdir(tmp_path)) == ("kept", ["a.conf"])
+
+
+def test_a_file_in_no_directory_is_told(tmp_path: Path) -> None:
+    with pytest.raises(Problem, match=r"a\.conf: there is no directory .*/none$"):
+        placed(tmp_path / "none" / "a.conf", content="x")
+
+
+def test_a_path_has_to_be_absolute() -> None:
+    with pytest.raises(Problem, match=r"a\.conf is no absolute path"):
+        placed(Path("a.conf"))

@@ -1,0 +1,142 @@
+"""What a release has to migrate, asked of a real Django, and what is said of it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+from ansible_collections.initech.django.plugins.module_utils.manage import MARK, marked
+from ansible_collections.initech.django.plugins.module_utils.migrations import (
+    PLAN,
+    TOLD,
+    Migration,
+    failed,
+    lines,
+    of,
+    warnings,
+)
+
+HEAD = "from django.db import migrations, models\nfrom django.db.models.functions import Now\n"
+FIRST = """
+class Migration(migrations.Migration):
+    initial = True
+    operations = [
+        migrations.CreateModel("Tag", [("id", models.AutoField(primary_key=True))]),
+        migrations.CreateModel("Fixed", [("id", models.AutoField(primary_key=True))], options={"db_table": "fixed"}),
+        migrations.CreateModel("Book", [
+            ("id", models.AutoField(primary_key=True)),
+            ("title", models.CharField(max_length=20, null=True)),
+            ("price", models.IntegerField()),
+            ("placed", models.IntegerField(db_column="place")),
+            ("old", models.IntegerField()),
+            ("hidden", models.IntegerField()),
+        ]),
+    ]
+"""
+CASES = {
+    'migrations.AddField("Book", "note", models.TextField(null=True))': "",
+    'migrations.AddField("Book", "count", models.IntegerField(default=0))': (
+        "adds Book.count, NOT NULL without a default in the database"
+    ),
+    'migrations.AddField("Book", "since", models.DateTimeField(db_default=Now()))': "",
+    'migrations.AddField("Book", "tags", models.ManyToManyField("shop.Tag"))': "",
+    'migrations.AddField("Book", "tag", models.ForeignKey("shop.Tag", models.CASCADE, null=True))': "",
+    'migrations.AlterField("Book", "price", models.BigIntegerField())': "",
+    'migrations.AlterField("Book", "title", models.CharField(max_length=20, default=""))': "makes Book.title NOT NULL",
+    'migrations.AlterField("Book", "price", models.BigIntegerField(db_column="cost"))': (
+        "renames the column of Book.price"
+    ),
+    'migrations.RenameField("Book", "old", "older")': "renames Book.old",
+    'migrations.RenameField("Book", "placed", "position")': "",
+    'migrations.RemoveField("Book", "older")': "removes Book.older",
+    'migrations.SeparateDatabaseAndState([], [migrations.RemoveField("Book", "hidden")])': "",
+    'migrations.SeparateDatabaseAndState([migrations.RemoveField("Book", "position")])': "removes Book.position",
+    'migrations.AddIndex("Book", models.Index(fields=["price"], name="by_price"))': "",
+    'migrations.RenameModel("Fixed", "Repaired")': "",
+    'migrations.AlterModelTable("Repaired", "fixed")': "",
+    'migrations.AlterModelTable("Repaired", "other")': "renames the table of Repaired",
+    'migrations.RenameModel("Book", "Volume")': "renames the table of Book",
+    'migrations.DeleteModel("Volume")': "removes the table of Volume",
+    'migrations.RunSQL("SELECT 1")': "",
+}
+"""Operations, each a migration after the one before, and what code that does not know it does not survive of it."""
+
+NEW = """
+class Migration(migrations.Migration):
+    atomic = False
+    dependencies = [("shop", "{before}")]
+    operations = [
+        migrations.CreateModel("Shelf", [("id", models.AutoField(primary_key=True)), ("x", models.IntegerField())]),
+        migrations.AddField("Shelf", "y", models.IntegerField(default=0)),
+        migrations.RemoveField("Shelf", "x"),
+    ]
+"""
+
+
+@pytest.fixture(scope="module")
+def pending(tmp_path_factory: pytest.TempPathFactory) -> list[Migration]:
+    """Return what Django says of all those migrations."""
+    project = tmp_path_factory.mktemp("project")
+    directory = project / "shop" / "migrations"
+    directory.mkdir(parents=True)
+    (project / "settings.py").write_text(
+        "DATABASES = {'default': {'ENGINE': 'django.db.backends.sqlite3', 'NAME': ':memory:'}}\n"
+        "INSTALLED_APPS = ['shop']\nSECRET_KEY = 'x'\nUSE_TZ = True\n"
+    )
+    for file in (project / "shop" / "__init__.py", directory / "__init__.py"):
+        file.touch()
+    names = ["m0001", *(f"m{number:04}" for number in range(2, len(CASES) + 2))]
+    (directory / f"{names[0]}.py").write_text(HEAD + FIRST)
+    for before, name, operation in zip(names, names[1:], CASES):
+        (directory / f"{name}.py").write_text(
+            f"{HEAD}\nclass Migration(migrations.Migration):\n"
+            f'    dependencies = [("shop", "{before}")]\n    operations = [{operation}]\n'
+        )
+    (directory / "m9999.py").write_text(HEAD + NEW.format(before=names[-1]))
+    result = subprocess.run(
+        [sys.executable, "-m", "django", "shell", "-c", PLAN + TOLD.format(mark=MARK)],
+        cwd=project,
+        env={"PATH": os.defpath, "DJANGO_SETTINGS_MODULE": "settings", "PYTHONPATH": str(project)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return of(marked(result.stdout))
+
+
+def test_only_what_the_live_code_does_not_survive_is_a_danger(pending: list[Migration]) -> None:
+    found = {operation: each.dangers for operation, each in zip(CASES, pending[1:])}
+    assert found == {operation: [danger] if danger else [] for operation, danger in CASES.items()}
+
+
+def test_what_is_made_and_changed_in_one_migration_nobody_misses(pending: list[Migration]) -> None:
+    assert pending[-1].name == "shop.m9999"
+    assert pending[-1].dangers == []
+    assert len(pending) == len(CASES) + 2
+
+
+def test_a_migration_says_whether_it_is_rolled_back(pending: list[Migration]) -> None:
+    assert [each.atomic for each in (pending[0], pending[-1])] == [True, False]
+
+
+def test_what_is_to_be_migrated_is_shown_with_its_steps(pending: list[Migration]) -> None:
+    assert lines(pending)[:2] == ["shop.m0001", "    Create model Tag"]
+    assert "shop.m0010 renames Book.old" in warnings(pending)
+
+
+A, B, C = (Migration(f"shop.{name}", [], [], atomic=name != "b") for name in "abc")
+
+
+@pytest.mark.parametrize(
+    ("after", "said"),
+    [
+        ([A, B, C], "Applied: none. Failed: shop.a; not begun: shop.b, shop.c. What it had done was rolled back."),
+        ([B, C], "Applied: shop.a. Failed: shop.b; not begun: shop.c. It is not rolled back:"),
+        ([C], "Applied: shop.a, shop.b. Failed: shop.c. What it had done was rolled back."),
+        ([], "All migrations are applied; what failed came after them."),
+    ],
+)
+def test_after_a_failure_it_is_said_in_what_state_the_database_is(after: list[Migration], said: str) -> None:
+    assert failed([A, B, C], after).startswith(said)

@@ -1,0 +1,106 @@
+"""Which migrations a release does not know is asked of Django, and what only an older code knew stops nobody."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from ansible_collections.initech.django.plugins.module_utils.layout import App, Release
+from ansible_collections.initech.django.plugins.module_utils.manage import MARK, UNKNOWN
+from ansible_collections.initech.django.plugins.modules import rollback_target
+from ansible_collections.initech.django.plugins.modules.rollback_target import later_migrations
+
+OLD, NEW = "20261101T000000Z-aaaaaaaa", "20261102T000000Z-bbbbbbbb"
+SETTINGS = """
+SECRET_KEY = "x"
+INSTALLED_APPS = ["shop"]
+DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "db.sqlite3"}}
+"""
+MIGRATION = "from django.db import migrations\nclass Migration(migrations.Migration):\n    replaces = %s\n"
+
+
+def ask(directory: Path) -> list[str]:
+    """Return what the project in a directory does not know of its database."""
+    code = f"import django\ndjango.setup()\n{UNKNOWN.format(mark=MARK)}"
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "settings", "PYTHONPATH": str(directory)}
+    output = subprocess.run(
+        [sys.executable, "-c", code], cwd=directory, env=environment, capture_output=True, text=True, check=True
+    ).stdout
+    answer: list[str] = json.loads(output.partition(MARK)[2])
+    return answer
+
+
+def project(directory: Path, migrations: dict[str, str], applied: list[str]) -> Path:
+    """Make a project whose app has migrations, and a database that has some."""
+    (directory / "shop" / "migrations").mkdir(parents=True)
+    for file in ("shop/__init__.py", "shop/migrations/__init__.py"):
+        (directory / file).touch()
+    (directory / "settings.py").write_text(SETTINGS)
+    for name, replaces in migrations.items():
+        (directory / "shop" / "migrations" / f"{name}.py").write_text(MIGRATION % replaces)
+    with sqlite3.connect(directory / "db.sqlite3") as database:
+        if applied:
+            database.execute("CREATE TABLE django_migrations (id integer, app text, name text, applied text)")
+        for name in applied:
+            database.execute("INSERT INTO django_migrations VALUES (1, 'shop', ?, '2026-11-25 00:00:00')", [name])
+    database.close()
+    return directory
+
+
+def test_what_the_database_has_and_the_code_has_not_is_unknown(tmp_path: Path) -> None:
+    assert ask(project(tmp_path, {"0001_a": "[]"}, ["0001_a", "0002_b", "0003_c"])) == ["shop.0002_b", "shop.0003_c"]
+
+
+@pytest.mark.parametrize("applied", [[], ["0001_a"]])
+def test_what_the_code_has_and_the_database_has_not_yet_stands_in_nobodys_way(
+    tmp_path: Path, applied: list[str]
+) -> None:
+    assert ask(project(tmp_path, {"0001_a": "[]", "0002_b": "[]"}, applied)) == []
+
+
+def test_what_was_squashed_is_known(tmp_path: Path) -> None:
+    squashed = {"0001_squashed": '[("shop", "0001_a"), ("shop", "0002_b")]'}
+    assert ask(project(tmp_path, squashed, ["0001_a", "0002_b"])) == []
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> App:
+    """Return an app with two releases, both with a database."""
+    made = App(str(tmp_path / "app"))
+    for name in (OLD, NEW):
+        made.release(name).path.mkdir(parents=True)
+        made.release(name).manifest.write_text('{"has_database": true}')
+    return made
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ([], [], []),
+        (["shop.0003_c"], [], ["shop.0003_c"]),
+        # Of an app that is gone: the live release does not know it either, and runs.
+        (["blog.0001_a", "shop.0003_c"], ["blog.0001_a"], ["shop.0003_c"]),
+        (["blog.0001_a"], ["blog.0001_a"], []),
+    ],
+)
+def test_only_what_the_live_release_knows_stands_against_an_older_one(
+    app: App, monkeypatch: pytest.MonkeyPatch, old: list[str], new: list[str], expected: list[str]
+) -> None:
+    answers = {OLD: old, NEW: new}
+
+    def unknown(release: Release, _as_environment: bool) -> list[str]:
+        return answers[release.id]
+
+    monkeypatch.setattr(rollback_target, "unknown_migrations", unknown)
+    assert later_migrations(app.release(OLD), app.release(NEW), False) == expected
+    assert later_migrations(app.release(OLD), None, False) == old
+
+
+def test_a_project_without_a_database_is_not_asked(app: App) -> None:
+    app.release(OLD).manifest.write_text('{"has_database": false}')
+    assert later_migrations(app.release(OLD), app.release(NEW), False) == []
