@@ -22,6 +22,7 @@ import json
 import os
 import re
 import resource
+import secrets
 import shlex
 import shutil
 import socket
@@ -39,7 +40,6 @@ ROOT = Path(__file__).resolve().parent.parent
 FILES = ROOT / ".throwaway"
 SSH_CONFIG = FILES / "ssh_config"
 KEY = FILES / "id_ed25519"
-CHECKOUT = hashlib.sha256(str(ROOT).encode()).hexdigest()[:8]
 LABEL = "initech-throwaway"
 
 # Shared by every checkout on the machine: locks, and the lasting mount namespace where one is needed.
@@ -132,9 +132,27 @@ def image_name(distribution: str) -> str:
     return f"localhost/initech-throwaway:{distribution}-{digest}"
 
 
+@functools.cache
+def checkout() -> str:
+    """Return what tells this checkout's hosts from all others, drawn once.
+
+    Not its path: CI that is killed leaves hosts behind, begins again at the same path, and must not meet them.
+    """
+    path = FILES / "checkout"
+    if not path.exists():
+        FILES.mkdir(mode=0o700, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", dir=FILES) as draft:
+            draft.write(secrets.token_hex(4))
+            draft.flush()
+            # Of two processes that draw at once, one is the first, and both go by what that one drew.
+            with contextlib.suppress(FileExistsError):
+                os.link(draft.name, path)
+    return path.read_text()
+
+
 def container_name(name: str) -> str:
     """Name the container after host and checkout: two checkouts on one machine can both have a ``demo``."""
-    return f"initech-{CHECKOUT}-{name}"
+    return f"initech-{checkout()}-{name}"
 
 
 def ssh_file(name: str, kind: str) -> Path:
@@ -297,8 +315,26 @@ def podman(*arguments: str, stdin: str = "", check: bool = True) -> subprocess.C
 
 def find_hosts() -> dict[str, Host]:
     """Return this checkout's hosts by name."""
-    listing = podman("ps", "--all", "--filter", f"label={LABEL}={CHECKOUT}", "--format=json").stdout
+    listing = podman("ps", "--all", "--filter", f"label={LABEL}={checkout()}", "--format=json").stdout
     return parse_hosts(json.loads(listing or "[]"))
+
+
+def remove(container: str, *, check: bool = True) -> bool:
+    """Remove a container, running or not, and say whether it is gone. One that is not there is no error."""
+    return podman("rm", "--force", "--ignore", "--time=0", container, check=check).returncode == 0
+
+
+def remove_strays() -> None:
+    """Remove the hosts of a checkout that was at this path before, and is gone: nobody else would.
+
+    One that cannot be removed is in nobody's way, since no host of this checkout has its name. Where a machine lost
+    processes and kept mounts, podman does not know of these, and fails.
+    """
+    listing = podman("ps", "--all", "--filter", f"label={LABEL}.directory={ROOT}", "--format=json").stdout
+    for container in json.loads(listing or "[]"):
+        if container["Labels"][LABEL] != checkout():
+            outcome = "removed" if remove(container["Id"], check=False) else "could not be removed"
+            print(f"{container['Names'][0]}: left behind by an earlier checkout, {outcome}", flush=True)
 
 
 def require_free(ports: Iterable[Port]) -> None:
@@ -340,7 +376,8 @@ def create(name: str, distribution: str, publish: Iterable[Port]) -> None:
         "nproc": ulimit(resource.RLIMIT_NPROC, int(Path("/proc/sys/kernel/pid_max").read_text())),
     }
     options = ["--detach", f"--name={container_name(name)}", f"--hostname={name}"]
-    options += [f"--label={LABEL}={CHECKOUT}", f"--label={LABEL}.distribution={distribution}"]
+    labels = {LABEL: checkout(), f"{LABEL}.directory": ROOT, f"{LABEL}.distribution": distribution}
+    options += [f"--label={label}={value}" for label, value in labels.items()]
     options += ["--privileged", "--systemd=always", "--pids-limit=-1", "--shm-size=1g"]
     options += [f"--ulimit={limit}={value}" for limit, value in limits.items()]
     # A reboot from inside ends the container, and this brings it back, with the same ports and address.
@@ -352,7 +389,7 @@ def create(name: str, distribution: str, publish: Iterable[Port]) -> None:
         podman("run", *options, image_name(distribution), "sh", "-euc", INIT)
     except HostError:
         # Podman keeps a container that it could not start.
-        podman("rm", "--force", "--ignore", "--time=0", container_name(name), check=False)
+        remove(container_name(name), check=False)
         raise
 
 
@@ -380,8 +417,7 @@ def write(path: Path, text: str) -> None:
 
 def ensure_ssh_files() -> None:
     """Make the checkout's key pair, and the ssh_config that gathers the hosts' entries."""
-    with machine_lock(f"{CHECKOUT}-ssh"):
-        FILES.mkdir(mode=0o700, exist_ok=True)
+    with machine_lock(f"{checkout()}-ssh"):
         (FILES / "hosts").mkdir(exist_ok=True)
         if not KEY.exists():
             execute("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "initech-throwaway", "-f", str(KEY))
@@ -420,9 +456,9 @@ def bring_up(name: str, distribution: str | None, publish: tuple[Port, ...]) -> 
     with machine_lock(container_name(name)):
         host = find_hosts().get(name)
         if host is not None and not ssh_file(name, "conf").exists():
-            # Half made by a run that was killed, or left by another checkout that was at this path. Nobody gets in.
-            print(f"{name}: was left behind, made anew", flush=True)
-            podman("rm", "--force", "--ignore", "--time=0", container_name(name))
+            # Half made by a run that was killed. Nobody gets in.
+            print(f"{name}: was left half made, made anew", flush=True)
+            remove(container_name(name))
             host = None
         was_running = host is not None and host.state == "running"
         if host is None:
@@ -452,7 +488,7 @@ def up(names: list[str], distribution: str | None, publish: tuple[Port, ...]) ->
     """Boot hosts, all at once, and report every failure."""
     if publish and len(names) > 1:
         raise HostError("--publish works for one host at a time: two cannot share a port.")
-    podman_prefix()
+    remove_strays()
     ensure_ssh_files()
     with ThreadPoolExecutor(max_workers=len(names)) as pool:
         results = [pool.submit(bring_up, name, distribution, publish) for name in dict.fromkeys(names)]
@@ -463,11 +499,14 @@ def up(names: list[str], distribution: str | None, publish: tuple[Port, ...]) ->
 
 def down(names: list[str]) -> None:
     """Remove hosts and what ssh knows of them. What is not there is no error."""
+    # Without podman there is no host either, and nothing is to be installed only to find that out.
+    there = shutil.which("podman", path=PATH)
+    if there:
+        remove_strays()
     for name in names:
-        # Without podman there is no host either, and nothing is to be installed only to find that out.
-        if shutil.which("podman", path=PATH):
+        if there:
             with machine_lock(container_name(name)):
-                podman("rm", "--force", "--ignore", "--time=0", container_name(name))
+                remove(container_name(name))
         for kind in ("conf", "known_hosts"):
             ssh_file(name, kind).unlink(missing_ok=True)
         print(f"{name}: gone")

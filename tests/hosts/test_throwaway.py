@@ -30,7 +30,9 @@ def test_a_host_that_an_earlier_checkout_left_at_this_path_is_made_anew(tmp_path
         shutil.rmtree(checkout)
 
         port = free_port()
-        throwaway(checkout, "up", "left", "--publish", f"{port}:80")
+        assert "left behind by an earlier checkout, removed" in throwaway(
+            checkout, "up", "left", "--publish", f"{port}:80"
+        )
 
         assert f"127.0.0.1:{port} -> 80" in throwaway(checkout, "list")
         assert throwaway(checkout, "run", "left", "--", "ls", "/root") == ""
