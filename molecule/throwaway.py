@@ -73,8 +73,11 @@ CUSTOMISATION = (
 MACHINE_CA = "/usr/local/share/ca-certificates/throwaway-machine.crt"
 # Every boot has an id of its own, as on a real machine; a container would show the kernel's, and whoever waits for a
 # reboot (ansible.builtin.reboot does it by this id) would wait in vain. ssh-keygen makes only the keys not there yet.
+# What a host set of the kernel would be set for the machine, so it sets nothing, and systemd knows of that.
 INIT = """\
 ssh-keygen -A
+mount --bind /proc/sys /proc/sys
+mount -o remount,bind,ro /proc/sys
 cat /proc/sys/kernel/random/uuid > /run/boot_id
 mount --bind /run/boot_id /proc/sys/kernel/random/boot_id
 exec /sbin/init"""
@@ -199,8 +202,9 @@ def parse_hosts(containers: Iterable[Mapping[str, Any]]) -> dict[str, Host]:
 def ssh_entry(host: Host) -> str:
     """Return the ssh_config entry of a host. The host's key is known in advance, so nothing is trusted blindly.
 
-    Keys are exchanged without the part that is proof against quantum computers: nobody records what a machine says to
-    itself, and a connection takes half the time. Testinfra, which opens one for each command, shares that of Ansible.
+    Where a host agrees, keys are exchanged without the part that is proof against quantum computers: nobody records
+    what a machine says to itself, and a connection takes half the time. Testinfra, which opens one for each command,
+    shares that of Ansible.
     """
     return f"""\
 Host {host.name}
@@ -213,7 +217,7 @@ Host {host.name}
     UserKnownHostsFile "{ssh_file(host.name, "known_hosts")}"
     GlobalKnownHostsFile /dev/null
     StrictHostKeyChecking yes
-    KexAlgorithms curve25519-sha256
+    KexAlgorithms curve25519-sha256,sntrup761x25519-sha512@openssh.com
     ControlPath ~/.ansible/cp/%C
 """
 

@@ -9,6 +9,7 @@ import shutil
 import stat
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ansible_collections.initech.django.plugins.module_utils.commands import run, tail
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem, room
@@ -137,6 +138,18 @@ class Entry:
         except LookupError as error:
             raise Problem(f"{self.path}: {error}") from None
         path.chmod(int(self.permissions, 8))
+
+
+def specification() -> dict[str, Any]:
+    """Return the option of a module that has files and directories as they should be."""
+    text = {"type": "str", "default": ""}
+    entry = {
+        "path": {"type": "str", "required": True},
+        "state": {"type": "str", "choices": [FILE, DIRECTORY, ABSENT], "default": FILE},
+        "owner": {"type": "str", "default": "root"},
+        **dict.fromkeys(("content", "group", "mode", "validate"), text),
+    }
+    return {"files": {"type": "list", "elements": "dict", "required": True, "options": entry}}
 
 
 def attributes(path: Path) -> str:

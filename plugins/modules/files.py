@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.initech.django.plugins.module_utils.files import ABSENT, DIRECTORY, FILE, Entry, place
+from ansible_collections.initech.django.plugins.module_utils.files import Entry, place, specification
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 
 DOCUMENTATION = """
@@ -19,42 +18,7 @@ description:
     command finds wrong; in check mode, where that program may not be there yet, it is not asked.
   - A link in place of a file is replaced, and what it leads to is left alone. A link to a directory is a directory.
 author: The initech.django team
-options:
-  files:
-    description: What should be there, in this order.
-    type: list
-    elements: dict
-    required: true
-    suboptions:
-      path:
-        description: Where.
-        type: str
-        required: true
-      state:
-        description: What it is. What is C(absent) is removed, if it is no directory.
-        type: str
-        choices: [file, directory, absent]
-        default: file
-      content:
-        description: Of a file.
-        type: str
-        default: ""
-      owner:
-        description: The user whose it is.
-        type: str
-        default: root
-      group:
-        description: The group, by default the one that is called like the owner.
-        type: str
-        default: ""
-      mode:
-        description: In octal, by default C(0644), and C(0755) for a directory.
-        type: str
-        default: ""
-      validate:
-        description: A command that fails where the content is no good, with C(%s) in place of a file that has it.
-        type: str
-        default: ""
+extends_documentation_fragment: [initech.django.files]
 attributes:
   check_mode:
     support: full
@@ -78,18 +42,6 @@ paths:
   elements: str
   returned: success
 """
-
-
-def specification() -> dict[str, Any]:
-    """Return the module's options."""
-    text = {"type": "str", "default": ""}
-    entry = {
-        "path": {"type": "str", "required": True},
-        "state": {"type": "str", "choices": [FILE, DIRECTORY, ABSENT], "default": FILE},
-        "owner": {"type": "str", "default": "root"},
-        **dict.fromkeys(("content", "group", "mode", "validate"), text),
-    }
-    return {"files": {"type": "list", "elements": "dict", "required": True, "options": entry}}
 
 
 def main() -> None:

@@ -164,9 +164,23 @@ def test_from_another_host_even_the_right_password_is_refused(host: Host, url: U
     stranger = other(host, "stranger")
     if stranger.run("which psql mariadb").stdout == "":
         stranger.check_output("apt-get -qq update && apt-get -qq install --yes %s >/dev/null", CLIENTS[url.engine])
-    refused = ask(stranger, url, BLIND[url.engine])
+    db = other(host, "db")
+    # Without the firewall the server itself refuses.
+    db.check_output("systemctl stop initech-firewall")
+    try:
+        refused = ask(stranger, url, BLIND[url.engine])
+    finally:
+        db.check_output("systemctl start initech-firewall")
     assert refused.rc != 0
     assert re.search(f"{NOBODY}|is not allowed to connect", refused.stderr), refused.stderr
+
+
+def test_from_another_host_the_server_cannot_even_be_reached(host: Host, url: Url) -> None:
+    port = {"postgres": 5432, "mysql": 3306}[url.engine]
+    reach = f"timeout 3 bash -c '</dev/tcp/{url.address}/{port}'"
+    assert host.run(reach).rc == 0
+    # Dropped, and not refused, which would be 1.
+    assert other(host, "stranger").run(reach).rc == 124
 
 
 def test_only_root_and_the_server_can_read_its_key(host: Host, url: Url) -> None:

@@ -1,0 +1,85 @@
+"""Have files as they should be on which it depends whether anybody gets in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.initech.django.plugins.module_utils.files import Entry, specification
+from ansible_collections.initech.django.plugins.module_utils.guard import UNIT, change, foreseen
+from ansible_collections.initech.django.plugins.module_utils.problem import Problem
+
+DOCUMENTATION = """
+module: guarded_files
+short_description: Have files as they should be on which it depends whether anybody gets in
+description:
+  - For the configuration of sshd, of a firewall, and of who is an administrator. What is changed is in force at once.
+    The host puts back what was there before after O(seconds), unless its timer C(initech-guard.timer) is stopped until
+    then, which is for whoever has proven by a new login that he gets in.
+  - What a run has left unproven that was killed is put back first.
+author: The initech.django team
+extends_documentation_fragment: [initech.django.files]
+options:
+  apply:
+    description: The commands that have a change in force.
+    type: list
+    elements: str
+    default: []
+  undo:
+    description: The commands that have in force what was put back.
+    type: list
+    elements: str
+    default: []
+  seconds:
+    description: How long the host waits for a proof.
+    type: int
+    default: 60
+attributes:
+  check_mode:
+    support: full
+    description: Tells what would change.
+  diff_mode:
+    support: full
+    description: Shows the files, and owner, group and mode where only they change.
+"""
+EXAMPLES = """
+- name: Let nobody in with a password
+  initech.django.guarded_files:
+    files:
+      - path: /etc/ssh/sshd_config.d/00-keys.conf
+        content: |
+          PasswordAuthentication no
+        validate: /usr/sbin/sshd -t -f %s
+    apply: [systemctl reload ssh.service]
+    undo: [systemctl reload ssh.service]
+"""
+RETURN = """
+paths:
+  description: Those that changed.
+  type: list
+  elements: str
+  returned: success
+guard:
+  description: The unit whose timer is to be stopped. Empty where nothing has changed.
+  type: str
+  returned: success
+"""
+
+
+def main() -> None:
+    """Run the module."""
+    commands = {"type": "list", "elements": "str", "default": []}
+    specified = {**specification(), "apply": commands, "undo": commands, "seconds": {"type": "int", "default": 60}}
+    module = AnsibleModule(argument_spec=specified, supports_check_mode=True)
+    entries = [Entry(**{**options, "path": Path(options["path"])}) for options in module.params["files"]]
+    apply, undo, seconds = (module.params[name] for name in ("apply", "undo", "seconds"))
+    try:
+        diff = foreseen(entries) if module.check_mode else change(entries, apply, undo, seconds)
+    except Problem as problem:
+        module.fail_json(msg=str(problem))
+    paths = [entry["after_header"] for entry in diff]
+    module.exit_json(changed=bool(diff), paths=paths, guard=f"{UNIT}.timer" if diff else "", diff=diff)
+
+
+if __name__ == "__main__":
+    main()

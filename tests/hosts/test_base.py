@@ -1,0 +1,84 @@
+"""Nobody is locked out of a host by what he writes in the inventory, and each control can be switched off."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+from demo import Demo
+
+OFF = {
+    "base_ssh": False,
+    "base_firewall": False,
+    "base_kernel": False,
+    "base_time": False,
+    "base_journal_size": "",
+    "base_core_dumps": True,
+    "base_banner": "",
+}
+
+
+def rules(demo: Demo) -> str:
+    """Return what the firewall lets in; nothing where there is none."""
+    return demo.host("nft list table inet initech 2>/dev/null || true")
+
+
+def test_who_locks_himself_out_gets_in_again_a_minute_later(demo: Demo) -> None:
+    before = rules(demo)
+    assert "tcp dport 22 accept" in before
+
+    # A documentation network: nobody comes from there.
+    result = demo.playbook("provision", "-e", '{"base_ssh_addresses": ["192.0.2.0/24"]}')
+
+    assert result.code != 0
+    assert "the host takes back what was changed, a minute after it was" in result.text
+    deadline = time.monotonic() + 90
+    while "192.0.2.0/24" in rules(demo):
+        assert time.monotonic() < deadline
+    assert rules(demo) == before
+    finished = demo.playbook("provision")
+    assert (finished.code, finished.changed) == (0, 0), finished.output
+
+
+def test_what_a_killed_run_has_not_proven_is_put_back_by_the_next(demo: Demo) -> None:
+    demo.host("systemctl stop initech-guard.timer 2>/dev/null; rm -rf /run/initech-guard; mkdir /run/initech-guard")
+    demo.host("echo 'rm -f /etc/ssh/sshd_config.d/99-unproven.conf' > /run/initech-guard/undo")
+    demo.host("echo 'PermitTunnel yes' > /etc/ssh/sshd_config.d/99-unproven.conf")
+    demo.host(
+        "systemd-run --unit=initech-guard --on-active=600 --property=Type=oneshot /bin/sh /run/initech-guard/undo"
+    )
+    assert demo.playbook("provision").code == 0
+    assert demo.host("ls /etc/ssh/sshd_config.d").split() == ["00-initech.conf"]
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"base_ssh_addresses": ["office.example.com"]}, "'office.example.com' is no address and no network"),
+        ({"base_administrators": {"anna": ["secret"]}}, "key 1 of anna is no public key"),
+    ],
+)
+def test_what_is_no_key_or_address_is_refused_before_anything_is_changed(
+    demo: Demo, given: dict[str, object], message: str
+) -> None:
+    result = demo.playbook("provision", "-e", json.dumps(given))
+    assert result.code != 0
+    assert message in result.text
+    assert result.changed == 0
+
+
+def test_each_control_can_be_switched_off_and_on_again(demo: Demo) -> None:
+    off = demo.playbook("provision", "-e", json.dumps(OFF))
+    assert off.code == 0, off.output
+    assert rules(demo) == ""
+    assert "passwordauthentication yes" in demo.host("sshd -T")
+    assert demo.get("/healthz")
+    again = demo.playbook("provision", "-e", json.dumps(OFF))
+    assert (again.code, again.changed) == (0, 0), again.output
+
+    on = demo.playbook("provision")
+    assert on.code == 0, on.output
+    assert "policy drop" in rules(demo)
+    assert "passwordauthentication no" in demo.host("sshd -T")
+    assert demo.host("systemctl is-active initech-guard.timer || true").strip() == "inactive"

@@ -1,0 +1,79 @@
+"""What the role base writes: who gets in, and how."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from ansible.errors import AnsibleError
+from ansible_collections.initech.django.tests.templates.render import evaluate, render, variables
+
+
+def sshd(login: str = "admin", **inputs: Any) -> dict[str, str]:
+    """Return what sshd is told."""
+    text = render("base", "sshd.conf.j2", __base_login={"stdout": login}, **inputs)
+    return dict(line.split(" ", 1) for line in text.splitlines() if line and not line.startswith("#"))
+
+
+def files(name: str, **inputs: Any) -> dict[str, dict[str, Any]]:
+    """Return the entries of one of the role's lists by path, their contents not looked at."""
+    known = {**variables("base", **inputs), "__base_login": {"stdout": "admin"}}
+    entries = [{k: v for k, v in entry.items() if "lookup(" not in str(v)} for entry in known[name]]
+    return {entry["path"]: entry for entry in evaluate(entries, known)}
+
+
+def test_root_gets_in_only_where_ansible_itself_does_so() -> None:
+    assert sshd()["PermitRootLogin"] == "no"
+    assert sshd("root")["PermitRootLogin"] == "prohibit-password"
+
+
+def test_switches_are_said_as_sshd_says_them_and_can_be_said_otherwise() -> None:
+    assert sshd()["PasswordAuthentication"] == "no"
+    assert sshd()["AllowTcpForwarding"] == "no"
+    assert (
+        sshd(base_ssh_options={"AllowTcpForwarding": "local", "X11Forwarding": True})["AllowTcpForwarding"] == "local"
+    )
+    assert sshd(base_ssh_options={"X11Forwarding": True})["X11Forwarding"] == "yes"
+    assert sshd(base_banner="")["Banner"] == "none"
+
+
+def test_the_firewall_drops_what_no_rule_lets_in() -> None:
+    text = render("base", "firewall.nft.j2", base_ssh_addresses=["192.0.2.0/24"])
+    assert "policy drop;" in text
+    assert "        ip saddr { 192.0.2.0/24 } tcp dport { 22 } accept\n" in text
+    assert re.search(r"add @logins \{ ip saddr limit rate over 60/minute burst 60 packets \} drop", text)
+    assert text.index("@logins6 {") < text.index("tcp dport { 22 } accept")
+    assert "@logins" not in render("base", "firewall.nft.j2", base_ssh_logins_per_minute=0)
+    with pytest.raises(AnsibleError, match="no address"):
+        render("base", "firewall.nft.j2", base_ssh_addresses=["office.example.com"])
+
+
+@pytest.mark.parametrize(
+    ("switch", "off", "name", "path"),
+    [
+        ("base_firewall", False, "__base_access", "/etc/initech/firewall.nft"),
+        ("base_ssh", False, "__base_access", "/etc/ssh/sshd_config.d/00-initech.conf"),
+        ("base_kernel", False, "__base_system", "/etc/sysctl.d/60-initech.conf"),
+        ("base_journal_size", "", "__base_system", "/etc/systemd/journald.conf.d/initech.conf"),
+        ("base_core_dumps", True, "__base_system", "/etc/security/limits.d/initech.conf"),
+        ("base_banner", "", "__base_system", "/etc/ssh/banner"),
+        ("base_updates", False, "__base_system", "/etc/apt/apt.conf.d/52initech"),
+    ],
+)
+def test_a_control_that_is_switched_off_leaves_no_file(switch: str, off: Any, name: str, path: str) -> None:
+    assert files(name)[path]["state"] == "file"
+    assert files(name, **{switch: off})[path]["state"] == "absent"
+
+
+def test_nobody_is_an_administrator_unless_named() -> None:
+    path = "/etc/sudoers.d/initech-administrators"
+    assert files("__base_access")[path]["state"] == "absent"
+    entry = files("__base_access", base_administrators={"anna": ["key"]})[path]
+    assert entry["content"].splitlines()[1:] == ["anna ALL=(ALL:ALL) NOPASSWD: ALL"]
+
+
+def test_updates_reboot_at_a_time_or_never() -> None:
+    path = "/etc/apt/apt.conf.d/52initech"
+    assert 'Automatic-Reboot "true";' in files("__base_system")[path]["content"]
+    assert 'Automatic-Reboot "false";' in files("__base_system", base_reboot_at="")[path]["content"]
