@@ -138,6 +138,11 @@ class App:
         return Path("/run/initech-django", self.name)
 
     @property
+    def certificate(self) -> Path:
+        """What the role tls has for its site."""
+        return Path("/etc/ssl/initech", f"{self.name}.crt")
+
+    @property
     def processes(self) -> Path:
         """Which workers provisioning left on the host, written when their units are in force."""
         return Path("/etc", self.name, "processes.json")

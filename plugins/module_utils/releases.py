@@ -175,6 +175,23 @@ def table(history: Sequence[Mapping[str, Any]]) -> list[str]:
     return found
 
 
+def certificate_line(begin: str, end: str, now: datetime) -> str:
+    """Return how old the certificate of a site is, and when it ends, in a line.
+
+    Args:
+        begin: as openssl prints it, for example `Nov 26 09:13:26 2026 GMT`.
+        end: the same.
+        now: the time.
+    """
+    first, last = (
+        datetime.strptime(text, "%b %d %H:%M:%S %Y %Z").replace(tzinfo=timezone.utc) for text in (begin, end)
+    )
+    age = f"certificate {(now - first).days} days old"
+    return (
+        f"{age}, ended on {last:%Y-%m-%d}" if last <= now else f"{age}, ends in {(last - now).days}, on {last:%Y-%m-%d}"
+    )
+
+
 def comparison(live: Mapping[str, str]) -> list[str]:
     """Return which hosts differ in what is live; nothing for a single host.
 
@@ -196,11 +213,12 @@ def report(hosts: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Return the tables of all hosts, and who differs.
 
     Args:
-        hosts: by name, `app`, `live` and `history` of each.
+        hosts: by name, `app`, `live`, `history` and `certificate` of each.
     """
     lines: list[str] = []
     for host, known in hosts.items():
-        lines += [f"{known['app']} on {host}", *table(known["history"]), ""]
+        lines += [f"{known['app']} on {host}", *table(known["history"])]
+        lines += [known["certificate"], ""] if known.get("certificate") else [""]
     apps = {known["app"] for known in hosts.values()}
     for app in sorted(apps):
         lines += comparison({host: known["live"] for host, known in hosts.items() if known["app"] == app})

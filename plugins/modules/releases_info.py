@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
+from pathlib import Path
+
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.initech.django.plugins.module_utils import history, releases
+from ansible_collections.initech.django.plugins.module_utils.commands import run
 from ansible_collections.initech.django.plugins.module_utils.layout import App
 from ansible_collections.initech.django.plugins.module_utils.lease import under_way
 
@@ -45,6 +49,10 @@ live:
   description: The id of the live release; empty where nothing is.
   type: str
   returned: success
+certificate:
+  description: How old the certificate of the site is, and when it ends; empty where there is none.
+  type: str
+  returned: success
 history:
   description:
     - The deploys and rollbacks, newest first. Each has C(release), C(state), C(when), C(by), C(version), C(outcome),
@@ -53,6 +61,16 @@ history:
   elements: dict
   returned: success
 """
+
+
+def age(certificate: Path, now: datetime) -> str:
+    """Return how old a certificate is, and when it ends. openssl is on every host, and a library for it is not."""
+    said = run(["openssl", "x509", "-noout", "-dates", "-in", certificate]).stdout
+    dates = dict(line.split("=", 1) for line in said.splitlines() if "=" in line)
+    try:
+        return releases.certificate_line(dates["notBefore"], dates["notAfter"], now)
+    except (KeyError, ValueError):
+        return f"certificate: openssl cannot read {certificate}"
 
 
 def main() -> None:
@@ -74,7 +92,8 @@ def main() -> None:
         under_way=under_way(app.leases),
     )
     rows = releases.rows(history.read(app.history), on_host, module.params["keep"], module.params["count"])
-    module.exit_json(changed=False, app=app.name, live=on_host.live or "", history=rows)
+    certificate = age(app.certificate, datetime.now(timezone.utc)) if app.certificate.exists() else ""
+    module.exit_json(changed=False, app=app.name, live=on_host.live or "", certificate=certificate, history=rows)
 
 
 if __name__ == "__main__":

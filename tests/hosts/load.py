@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import http.client
 import random
+import socket
+import ssl
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
+from functools import partial
 from types import TracebackType
 from typing import NamedTuple, Self
 
@@ -25,8 +29,23 @@ class Request(NamedTuple):
     answer: str
 
 
+class SafeConnection(http.client.HTTPSConnection):
+    """A connection to a site by HTTPS that needs nobody to know where its name leads."""
+
+    def __init__(self, address: str, name: str, context: ssl.SSLContext) -> None:
+        """Take where the site is, its name, and who is trusted."""
+        super().__init__(name, timeout=30, context=context)
+        self._address = address
+        self._trusted = context
+
+    def connect(self) -> None:
+        """Connect."""
+        plain = socket.create_connection((self._address, 443), timeout=self.timeout)
+        self.sock = self._trusted.wrap_socket(plain, server_hostname=self.host)
+
+
 class Load:
-    """Connections to a page on 127.0.0.1, each asking again a moment after it was answered.
+    """Connections to a page on 127.0.0.1, or by HTTPS, each asking again a moment after it was answered.
 
     Used in a with statement; at its end every request in flight was answered and counted.
 
@@ -44,6 +63,7 @@ class Load:
         pause: float = 0.25,
         host: str = "127.0.0.1",
         reopens: bool = False,
+        safely: Callable[[], SafeConnection] | None = None,
     ) -> None:
         """Take what to ask for and how.
 
@@ -58,13 +78,16 @@ class Load:
             reopens: whether what was asked on a connection that was closed meanwhile is asked again on a new one, as
                 clients do it (RFC 9112, 9.3.1 and 9.6). A reload of nginx closes such ones; a deploy reloads nothing,
                 and there it is a failure.
+            safely: makes the connections, where the site is not at the port.
         """
         self.requests: list[Request] = []
-        self._port = port
         self._path = path
         self._pause = pause
         self._headers = {"Host": host}
         self._reopens = reopens
+        self._connection: Callable[[], http.client.HTTPConnection] = safely or partial(
+            http.client.HTTPConnection, "127.0.0.1", port, timeout=30
+        )
         self._until = time.monotonic() + seconds
         self._stop = threading.Event()
         self._threads = [threading.Thread(target=self._ask) for _ in range(connections)]
@@ -96,7 +119,7 @@ class Load:
         return {answer: count for answer, count in self.answers.items() if answer != "200"}
 
     def _ask(self) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=30)
+        connection = self._connection()
         while not self._stop.wait(random.uniform(0, 2 * self._pause)):
             began, started = time.time(), time.monotonic()
             # Of a new connection it is a failure in any case.

@@ -34,14 +34,20 @@ from ansible_collections.initech.django.tests.templates.render import (
 TEMPLATES = sorted((path.parts[-3], path.name) for path in ROLES.glob("*/templates/*.j2"))
 REQUIRED = {
     "database_name": "shop",
-    "ansible_facts": {"distribution_release": "trixie", "processor_nproc": 4},
+    "ansible_facts": {
+        "distribution": "Debian",
+        "distribution_version": "13",
+        "distribution_release": "trixie",
+        "processor_nproc": 4,
+    },
+    "__base_login": {"stdout": "admin"},
     "__backup_restic": {"content": "MariaDB", "place": "/etc/place", "directory": "/mysql", "cache": "cache"},
 }
 OF_THE_SERVER = [
-    ("backup", name)
+    (role, name)
     for role, name in TEMPLATES
-    if role == "backup" and name not in ("media.service.j2", "media.timer.j2")
-] + [("nginx", "nginx.conf.j2"), ("nginx", "sandbox.conf.j2")]
+    if role == "base" or (role == "backup" and name not in ("media.service.j2", "media.timer.j2"))
+] + [("nginx", "nginx.conf.j2"), ("nginx", "https.conf.j2"), ("nginx", "sandbox.conf.j2")]
 """What is the same for all apps of a host."""
 APP = App("shop")
 RELEASE = APP.release("20261124T101500Z-1a2b3c4d")
@@ -441,12 +447,15 @@ class Site:
 
     def __init__(self, **inputs: Any) -> None:
         """Render it."""
-        text = render("nginx", "site.conf.j2", app_name="shop", **inputs)
+        facts = inputs.pop("ansible_facts", REQUIRED["ansible_facts"])
+        text = render("nginx", "site.conf.j2", app_name="shop", ansible_facts=facts, **inputs)
         # To nginx, what lacks its semicolon goes on in the next line.
         assert all(line[-1] in "{};" for line in text.splitlines() if line and "# " not in line)
         tokens = (token for token in TOKEN.findall(text) if not token.startswith("#"))
         *self.http, server = parse(tokens, False)
         assert server.name == "server"
+        # Where visitors come by HTTPS another one sends them there.
+        self.plain = next((each.block or () for each in self.http if each.name == "server"), ())
         self.directives = server.block or ()
         found = {each.arguments: each.block or () for each in self.directives if each.name == "location"}
         # Those with an @ are reached from inside alone.
@@ -483,6 +492,39 @@ def test_with_names_the_site_leaves_other_names_to_other_sites() -> None:
     site = Site(nginx_server_names=["shop.example.com", "www.shop.example.com"])
     assert site.values("listen") == [("80",), ("[::]:80",)]
     assert site.values("server_name") == [("shop.example.com", "www.shop.example.com")]
+
+
+def test_visitors_come_by_https_and_only_an_authority_by_http() -> None:
+    site = Site(nginx_https=True, nginx_server_names=["shop.example.com"])
+    assert site.values("listen") == [("443", "ssl"), ("[::]:443", "ssl")]
+    assert site.values("http2") == [("on",)]
+    assert site.values("ssl_certificate") == [("/etc/ssl/initech/shop.crt",)]
+    assert site.values("ssl_certificate_key") == [("/etc/ssl/initech/shop.key",)]
+    assert ("Strict-Transport-Security", "$shop_header_3", "always") in site.values("add_header")
+    assert site.table("header_3") == {"": "max-age=31536000"}
+    plain = {each.arguments: each.block for each in site.plain if each.name == "location"}
+    assert set(plain) == {("^~", "/.well-known/acme-challenge/"), ("/",)}
+    assert plain[("/",)] == (Directive("return", ("301", "https://$host$request_uri")),)
+    assert [each.arguments for each in site.plain if each.name == "listen"] == [("80",), ("[::]:80",)]
+
+
+def test_an_older_nginx_is_told_of_http2_as_it_knows_it() -> None:
+    facts = {"distribution": "Ubuntu", "distribution_version": "22.04"}
+    site = Site(nginx_https=True, ansible_facts=facts)
+    assert site.values("listen") == [
+        ("443", "ssl", "http2", "default_server"),
+        ("[::]:443", "ssl", "http2", "default_server"),
+    ]
+    assert site.values("http2") == []
+    assert "ssl_reject_handshake" not in render("nginx", "https.conf.j2", nginx_https=True, ansible_facts=facts)
+    text = render("nginx", "https.conf.j2", nginx_https=True, ansible_facts=REQUIRED["ansible_facts"])
+    assert "ssl_reject_handshake on;" in text
+
+
+def test_browsers_are_told_of_https_only_where_it_is_there_and_as_long_as_wanted() -> None:
+    assert "Strict-Transport-Security" not in str(Site().directives)
+    assert "Strict-Transport-Security" not in str(Site(nginx_https=True, nginx_hsts_seconds=0).directives)
+    assert Site(nginx_https=True, nginx_hsts_seconds=60).table("header_3") == {"": "max-age=60"}
 
 
 def test_nginx_serves_static_and_uploaded_files_itself() -> None:

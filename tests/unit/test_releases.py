@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from ansible_collections.initech.django.plugins.filter.releases_report import Fi
 from ansible_collections.initech.django.plugins.module_utils.history import Event
 from ansible_collections.initech.django.plugins.module_utils.releases import (
     OnHost,
+    certificate_line,
     comparison,
     report,
     rows,
@@ -203,3 +205,13 @@ def test_a_report_has_a_table_for_each_host_and_compares_hosts_of_one_app_alone(
 def test_what_is_no_mapping_of_hosts_is_refused(value: Any) -> None:
     with pytest.raises(AnsibleFilterError, match=r"initech\.django\.releases_report takes a mapping of hosts"):
         FilterModule().filters()["releases_report"](value)
+
+
+def test_the_age_and_the_end_of_a_certificate_are_in_the_report() -> None:
+    now = datetime(2026, 11, 26, 9, 0, tzinfo=timezone.utc)
+    line = certificate_line("Nov 20 09:00:00 2026 GMT", "Feb  4 09:00:00 2027 GMT", now)
+    assert line == "certificate 6 days old, ends in 70, on 2027-02-04"
+    ended = certificate_line("Aug  1 09:00:00 2026 GMT", "Oct 30 09:00:00 2026 GMT", now)
+    assert ended == "certificate 117 days old, ended on 2026-10-30"
+    shown = report({"web1": {"app": "shop", "live": "", "history": [], "certificate": line}})
+    assert shown == ["shop on web1", "nothing was deployed yet", line]
