@@ -26,6 +26,9 @@ OF_GUNICORN = frozenset(["Description", "Type", "ExecStart", "RuntimeDirectory",
 OF_WHAT_GOES_ON = frozenset(["Restart", "StartLimitIntervalSec"])
 """What is said of that which is never to end."""
 
+OF_THE_BOOT = frozenset(["Description", "After", "ExecStart", "[Install]", "WantedBy"])
+"""What in the unit that starts the app at boot is said of that alone. It starts what is live, as a timer does."""
+
 FORGOTTEN = "CollectMode=inactive-or-failed"
 """An old worker that had to be killed leaves nothing behind. That a command failed, the unit of its timer shows."""
 
@@ -171,7 +174,7 @@ def derived(base: str, without: frozenset[str], unit: Sequence[str], service: Se
         unit: lines for the section Unit.
         service: lines for the section Service.
     """
-    lines = [MARK, "# Its sandbox is that of the site, from whose unit it was made."]
+    lines = [MARK, "# Its sandbox is that of the unit of the site from which it was made."]
     for line in base.splitlines():
         if line in ("[Unit]", "[Service]"):
             lines += ["", line, *(unit if line == "[Unit]" else service)]
@@ -207,8 +210,8 @@ def worker_unit(app: str, worker: Worker, replica: int, base: str) -> str:
     )
 
 
-def timer_units(app: str, timer: Timer, base: str) -> dict[str, str]:
-    """Return the units of a timer by name: when, which release, and what it runs."""
+def timer_units(app: str, timer: Timer, base: str, boot: str) -> dict[str, str]:
+    """Return the units of a timer by name: when, by which release, and what it runs."""
     name = f"{app}.{timer.name}"
     # The link is read once: command, directory and environment are of one release, whatever is switched meanwhile.
     start = f'exec systemctl start "{name}@$$(basename "$$(readlink /srv/{app}/current)").service"'
@@ -225,17 +228,12 @@ def timer_units(app: str, timer: Timer, base: str) -> dict[str, str]:
         "[Install]",
         "WantedBy=timers.target",
     ]
-    which = [
-        MARK,
-        "# Runs it once, by what is live now.",
-        "[Unit]",
-        f"Description={app} {timer.name}, by whatever release is live",
-        f"ConditionPathExists=/srv/{app}/current",
-        "",
-        "[Service]",
-        "Type=oneshot",
-        f"ExecStart=/bin/sh -c '{start}'",
-    ]
+    which = derived(
+        boot,
+        OF_THE_BOOT,
+        [f"Description={app} {timer.name}, by whatever release is live"],
+        [f"ExecStart=/bin/sh -c '{start}'"],
+    )
     run = derived(
         base,
         OF_GUNICORN | OF_WHAT_GOES_ON,
@@ -249,7 +247,7 @@ def timer_units(app: str, timer: Timer, base: str) -> dict[str, str]:
     )
     return {
         f"{name}.timer": "\n".join(when) + "\n",
-        f"{name}.service": "\n".join(which) + "\n",
+        f"{name}.service": which,
         f"{name}@.service": run,
     }
 
@@ -261,7 +259,7 @@ def boot_unit(app: str, templates: Sequence[str]) -> str:
     return f"{MARK}\n[Service]\nExecStart=/bin/sh -c '{command}'\n"
 
 
-def units(app: str, workers: Sequence[Worker], timers: Sequence[Timer], base: str) -> dict[str, str]:
+def units(app: str, workers: Sequence[Worker], timers: Sequence[Timer], base: str, boot: str) -> dict[str, str]:
     """Return all units by their path below /etc/systemd/system.
 
     Args:
@@ -269,13 +267,14 @@ def units(app: str, workers: Sequence[Worker], timers: Sequence[Timer], base: st
         workers: valid ones.
         timers: likewise.
         base: the text of the unit of gunicorn.
+        boot: that of the unit that starts what is live at boot.
     """
     found: dict[str, str] = {}
     for worker in workers:
         for replica in range(1, worker.replicas + 1):
             found[f"{app}.{worker.name}.{replica}@.service"] = worker_unit(app, worker, replica, base)
     for timer in timers:
-        found.update(timer_units(app, timer, base))
+        found.update(timer_units(app, timer, base, boot))
     if workers:
         found[f"{app}.service.d/processes.conf"] = boot_unit(app, worker_templates(app, workers))
     return found

@@ -211,8 +211,10 @@ def main() -> None:
             )
             run_or_fail(["systemd-analyze", "calendar", timer.calendar], failure)
         base = app.configuration[1]
-        if base.exists():
-            new = units(app.name, asked, timers, base.read_text(encoding="utf-8"))
+        boot = base.with_name(f"{app.name}.service")
+        if base.exists() and boot.exists():
+            texts = (path.read_text(encoding="utf-8") for path in (base, boot))
+            new = units(app.name, asked, timers, *texts)
         elif module.check_mode or not (asked or timers):
             module.exit_json(changed=bool(asked or timers), units=[], ended=[], started=[])
         else:

@@ -35,7 +35,8 @@ def base(**inputs: Any) -> str:
 def made(**inputs: Any) -> dict[str, str]:
     mail = Worker("mail", "celery -A shop worker -n mail${REPLICA}@%h", replicas=2, gevent=True, deadline=300)
     tidy = Timer("tidy", "manage.py clearsessions", "Mon *-*-* 04:00", timeout=7)
-    return units("shop", [mail], [tidy], base(**inputs))
+    boot = render("gunicorn", "boot.service.j2", app_name="shop")
+    return units("shop", [mail], [tidy], base(**inputs), boot)
 
 
 def settings(text: str) -> dict[str, list[str]]:
@@ -110,6 +111,24 @@ def test_a_timer_and_the_boot_start_what_the_link_leads_to(unit: str, expected: 
         arguments, capture_output=True, text=True, check=True, timeout=20, env={**os.environ, "PATH": path}
     )
     assert result.stdout.splitlines() == expected
+
+
+@needs("systemd-analyze")
+@pytest.mark.parametrize(("unit", "most"), [(WORKER, 12), (RUN, 12), ("shop.tidy.service", 12)])
+def test_systemd_finds_hardly_anything_that_they_may_do(unit: str, most: int, tmp_path: Path) -> None:
+    """The exposure is in tenths, of ten; a unit without a sandbox has 9.6."""
+    file = tmp_path / "shop.service"
+    file.write_text(made()[unit])
+    command = ["systemd-analyze", "security", "--offline=true", f"--threshold={most}", "--no-pager", str(file)]
+    analysed = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
+    assert analysed.returncode == 0, analysed.stdout
+
+
+def test_what_a_timer_starts_by_is_not_started_at_boot() -> None:
+    text = made()["shop.tidy.service"]
+    assert "[Install]" not in text
+    assert settings(text)["ConditionPathExists"] == ["/srv/shop/current"]
+    assert settings(text)["Type"] == ["oneshot"]
 
 
 def test_each_unit_is_marked_as_ours() -> None:

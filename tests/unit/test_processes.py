@@ -106,7 +106,7 @@ def test_no_unit_of_an_app_is_called_as_another_one_of_it_or_of_another_app(
     app: str, other: str, first: str, second: str
 ) -> None:
     made = {
-        each: set(units(each, [Worker(first, "a", 2)], [Timer(f"{second}-", "a", "daily")], BASE))
+        each: set(units(each, [Worker(first, "a", 2)], [Timer(f"{second}-", "a", "daily")], BASE, BASE))
         for each in (app, other)
     }
     site = {f"{each}{end}" for each in made for end in (".service", "@.service", "-pgbouncer.service")}
