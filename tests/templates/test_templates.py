@@ -527,6 +527,17 @@ def test_browsers_are_told_of_https_only_where_it_is_there_and_as_long_as_wanted
     assert Site(nginx_https=True, nginx_hsts_seconds=60).table("header_3") == {"": "max-age=60"}
 
 
+def test_what_a_place_adds_to_the_header_does_not_replace_that_of_the_site() -> None:
+    site = Site(nginx_https=True, nginx_headers={"Referrer-Policy": "same-origin", "x-content-type-options": "nosniff"})
+    media = [(arguments[0], arguments[1]) for arguments in site.values("add_header", "/media/")]
+    assert media[:2] == [("Referrer-Policy", "same-origin"), ("Strict-Transport-Security", "max-age=31536000")]
+    assert [name for name, _ in media].count("X-Content-Type-Options") == 1
+    assert "x-content-type-options" not in dict(media)
+    closed = [arguments[0] for arguments in site.values("add_header", "@maintenance")]
+    own = ["Referrer-Policy", "x-content-type-options", "Strict-Transport-Security"]
+    assert closed == [*own, "Retry-After", "Cache-Control"]
+
+
 def test_nginx_serves_static_and_uploaded_files_itself() -> None:
     site = Site(nginx_static_url="/assets/", nginx_media_url="/uploads/")
     assert set(site.locations) == {("/assets/",), ("/uploads/",), ("/",)}
