@@ -73,11 +73,14 @@ CUSTOMISATION = (
 MACHINE_CA = "/usr/local/share/ca-certificates/throwaway-machine.crt"
 # Every boot has an id of its own, as on a real machine; a container would show the kernel's, and whoever waits for a
 # reboot (ansible.builtin.reboot does it by this id) would wait in vain. ssh-keygen makes only the keys not there yet.
-# What a host set of the kernel would be set for the machine, so it sets nothing, and systemd knows of that.
+# What a host set of the kernel would be set for the machine, so it sets nothing but its own network's.
 INIT = """\
 ssh-keygen -A
-mount --bind /proc/sys /proc/sys
-mount -o remount,bind,ro /proc/sys
+for kind in /proc/sys/*/; do
+    test "$kind" = /proc/sys/net/ && continue
+    mount --bind "$kind" "$kind"
+    mount -o remount,bind,ro "$kind"
+done
 cat /proc/sys/kernel/random/uuid > /run/boot_id
 mount --bind /run/boot_id /proc/sys/kernel/random/boot_id
 exec /sbin/init"""

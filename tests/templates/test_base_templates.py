@@ -57,7 +57,9 @@ def test_the_firewall_drops_what_no_rule_lets_in() -> None:
         ("base_kernel", False, "__base_system", "/etc/sysctl.d/60-initech.conf"),
         ("base_journal_size", "", "__base_system", "/etc/systemd/journald.conf.d/initech.conf"),
         ("base_core_dumps", True, "__base_system", "/etc/security/limits.d/initech.conf"),
-        ("base_banner", "", "__base_system", "/etc/ssh/banner"),
+        ("base_core_dumps", True, "__base_system", "/etc/systemd/coredump.conf.d/initech.conf"),
+        ("base_shell_seconds", 0, "__base_system", "/etc/profile.d/initech.sh"),
+        ("base_kernel", False, "__base_system", "/etc/modprobe.d/initech.conf"),
         ("base_updates", False, "__base_system", "/etc/apt/apt.conf.d/52initech"),
     ],
 )
