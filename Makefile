@@ -63,6 +63,10 @@ bench: setup ## Measure what is promised of speed, each as a ratio: build/bench.
 faults: setup ## Break deploys on purpose, and see what is left: build/faults.json. All, or PARTS="tasks bad --times 5"
 	python tests/faults/break_deploys.py $(PARTS)
 
+.PHONY: audit
+audit: setup ## Have provisioned hosts audited by tools that others wrote: build/audit.json, docs/security.md
+	python tests/audit/audit.py
+
 .PHONY: docs
 docs: setup ## Write the tables of variables in the roles' READMEs
 	python tests/roles/readme.py

@@ -76,18 +76,21 @@ while True:
         except (FileNotFoundError, ProcessLookupError):
             continue
 """
+# nginx is in a sandbox, and in a container it does not see what is mounted after its start.
 SMALL = """
 systemctl stop 'slow-sql@*'
 cp -a /srv/slow-sql /srv/saved
 mount -t tmpfs -o size=600M,mode=0755 tmpfs /srv/slow-sql
 cp -a /srv/saved/. /srv/slow-sql/
 systemctl start slow-sql.service
+systemctl restart nginx.service
 """
 LARGE = """
 systemctl stop 'slow-sql@*'
 umount /srv/slow-sql
 rm -r /srv/saved
 systemctl start slow-sql.service
+systemctl restart nginx.service
 """
 FILL = "dd if=/dev/zero of=/srv/slow-sql/fill bs=64K 2>/dev/null || true"
 FILL_INODES = """
