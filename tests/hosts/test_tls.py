@@ -190,7 +190,6 @@ def root(demo: Demo) -> str:
     return demo.host(f'python3 -c "{ask}"')
 
 
-@pytest.mark.alone
 def test_a_renewal_drops_no_request_and_one_that_fails_is_seen(demo: Demo, address: str, pebble: Path) -> None:
     before = serial(address, trusting(root(demo)))
     # As if it were at its end.
