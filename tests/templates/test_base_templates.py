@@ -79,3 +79,11 @@ def test_updates_reboot_at_a_time_or_never() -> None:
     path = "/etc/apt/apt.conf.d/52initech"
     assert 'Automatic-Reboot "true";' in files("__base_system")[path]["content"]
     assert 'Automatic-Reboot "false";' in files("__base_system", base_reboot_at="")[path]["content"]
+
+
+def test_what_is_taken_back_on_a_new_host_is_stopped_while_systemd_still_knows_its_unit() -> None:
+    undo = variables("base")["__base_undo"]
+    stopped, forgotten = (
+        undo.index(f"systemctl {what}") for what in ("stop initech-firewall.service", "daemon-reload")
+    )
+    assert stopped < forgotten < undo.index("systemctl start initech-firewall.service")
