@@ -68,6 +68,6 @@ class ActionModule(ActionBase):
                 Path.cwd(),
                 is_made=not self._task.check_mode,
                 has_host=(plan.inventory.parents[1] / HOST).exists(),
-                port=os.environ.get("DEMO_PORT") or "8080",
+                port=os.environ.get("DEMO_PORT") or "8443",
             ),
         }

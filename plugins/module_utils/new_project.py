@@ -397,7 +397,7 @@ def report(plan: Plan, here: Path, *, is_made: bool, has_host: bool, port: str) 
         [
             *made,
             "For servers of your own fill in inventories/prod: README.md says how.",
-            f"The next command deploys it, and then it is at http://{plan.app}.localhost:{port}/",
+            f"The next command deploys it, and then it is at https://{plan.app}.localhost:{port}/",
             command if has_host else f"make demo && {command}",
         ]
     )

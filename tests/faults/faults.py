@@ -221,7 +221,7 @@ class Ground:
         outcome, old = Outcome(fault, at), self.demo.live()
         text = self.change()
         connections = 0 if is_down else 2
-        with Load(self.demo.port, connections=connections, pause=0.02) as load:
+        with Load(self.demo.connect, connections=connections, pause=0.02) as load:
             run = self.begin(*arguments)
             harm(run)
             output = " ".join(run.finish().split())
@@ -292,7 +292,7 @@ class Ground:
         """Begin two deploys in one moment."""
         outcome = Outcome("two deploys at once", str(number))
         text = self.change()
-        with Load(self.demo.port, connections=2, pause=0.02) as load:
+        with Load(self.demo.connect, connections=2, pause=0.02) as load:
             runs = [self.begin(), self.begin()]
             outputs = [" ".join(run.finish().split()) for run in runs]
         codes = [run.process.returncode for run in runs]

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import ssl
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from datetime import datetime
+from functools import partial
 from itertools import cycle
 
-from demo import HOST, Demo, Result, free_port
+from demo import AUTHORITY, HOST, Demo, Result, free_port
 from faults import BAD, Ground, Outcome
-from load import Load, Request
+from load import Load, Request, SafeConnection
 
 PAGE = "/healthz"
 CONNECTIONS = 40
@@ -94,12 +96,12 @@ class UnderLoad:
             self.ground.change()
             self.demo.checked("ansible-playbook", f"{name}.yml", "-l", "demo", "-e", recycle)
         began = time.time()
-        with Load(self.demo.port, PAGE, connections=CONNECTIONS, pause=PAUSE) as load:
+        with Load(self.demo.connect, PAGE, connections=CONNECTIONS, pause=PAUSE) as load:
             for name in cycle(self.acts):
                 yield self.act("under load", name, load)
                 if len(load.requests) >= self.requests:
                     break
-        with Load(self.demo.port, PAGE, connections=CONNECTIONS, pause=ROOM) as calm:
+        with Load(self.demo.connect, PAGE, connections=CONNECTIONS, pause=ROOM) as calm:
             for name in [*self.acts] * ROUNDS:
                 yield self.act("under load with room", name, calm)
         replaced = self.demo.host(
@@ -134,6 +136,12 @@ class UnderLoad:
         return outcome
 
 
+def visitor(demo: Demo, name: str, port: int) -> Callable[[], SafeConnection]:
+    """Return what connects to a host's site, and trusts that host's authority."""
+    trusting = ssl.create_default_context(cadata=demo.host(f"cat {AUTHORITY}", name))
+    return partial(SafeConnection, ("127.0.0.1", port), "127.0.0.1", trusting)
+
+
 def three_hosts(ground: Ground) -> Outcome:
     """Deploy to three hosts, one after the other, each asked all the time; roll back; remove two of them again."""
     demo, outcome = ground.demo, Outcome("under load", "a deploy and a rollback over three hosts")
@@ -144,11 +152,14 @@ def three_hosts(ground: Ground) -> Outcome:
     inventory.write_text("\n".join(["demo:", "  hosts:", *(f"    {name}:" for name in HOSTS), ""]), encoding="utf-8")
     try:
         for name, port in zip(HOSTS[1:], ports[1:], strict=True):
-            demo.checked(*throwaway, "up", name, "--publish", f"{port}:80")
+            demo.checked(*throwaway, "up", name, "--publish", f"{port}:443")
         demo.checked("ansible-playbook", "site.yml", "-l", "demo")
         ground.change()
         with ExitStack() as stack:
-            loads = [stack.enter_context(Load(port, PAGE, connections=CONNECTIONS // 2, pause=PAUSE)) for port in ports]
+            loads = [
+                stack.enter_context(Load(visitor(demo, *each), PAGE, connections=CONNECTIONS // 2, pause=PAUSE))
+                for each in zip(HOSTS, ports, strict=True)
+            ]
             runs = [demo.playbook("deploy"), demo.playbook("rollback")]
     finally:
         inventory.write_text(text, encoding="utf-8")

@@ -8,7 +8,6 @@ import subprocess
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
-from urllib.request import Request, urlopen
 
 from ansible.parsing.vault import VaultLib, VaultSecret
 from demo import Demo, Result
@@ -94,9 +93,7 @@ class App:
 
     def get(self, path: str) -> str:
         """Return what its site answers."""
-        request = Request(f"http://127.0.0.1:{self.demo.port}{path}", headers={"Host": f"{self.name}.test"})
-        with urlopen(request, timeout=30) as response:
-            return str(response.read().decode())
+        return self.demo.get(path, f"{self.name}.test")
 
     def remove(self) -> None:
         """Take its site and its unit away, so that they do not take part in what other tests do."""

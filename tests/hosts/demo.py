@@ -6,15 +6,22 @@ import os
 import re
 import shutil
 import socket
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import cached_property
+from http import HTTPStatus
 from pathlib import Path
-from urllib.request import urlopen
+from urllib.error import HTTPError
+
+from load import SafeConnection
 
 HOST = "demo-host"
+AUTHORITY = "/etc/ssl/initech/authority.crt"
+"""Of a host, which certifies its own sites."""
 
 
 @dataclass(frozen=True)
@@ -69,9 +76,9 @@ class Demo:
         """Run one of the clone's playbooks."""
         return self.run("ansible-playbook", f"{name}.yml", "-l", limit, *arguments)
 
-    def host(self, command: str) -> str:
-        """Run a shell command on the host as root, and return what it printed."""
-        return self.checked(sys.executable, "molecule/throwaway.py", "run", HOST, "--", "sh", "-c", command).strip()
+    def host(self, command: str, name: str = HOST) -> str:
+        """Run a shell command on the host, or on another one, as root, and return what it printed."""
+        return self.checked(sys.executable, "molecule/throwaway.py", "run", name, "--", "sh", "-c", command).strip()
 
     def unpack(self, archive: bytes, directory: str) -> None:
         """Unpack an archive, tar and gzip, in a directory of the host, which is made."""
@@ -126,10 +133,27 @@ class Demo:
             "cat /etc/slow-sql/* /etc/systemd/system/slow-sql* /etc/nginx/conf.d/* | sha256sum"
         )
 
-    def get(self, path: str) -> str:
-        """Return what the site answers through nginx, from outside the host."""
-        with urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=30) as response:
-            return str(response.read().decode())
+    @cached_property
+    def trusting(self) -> ssl.SSLContext:
+        """A client that trusts the host's own authority alone."""
+        return ssl.create_default_context(cafile=self.path / ".demo/authority.crt")
+
+    def connect(self, name: str = "127.0.0.1") -> SafeConnection:
+        """Return a connection to a site of the host through nginx, from outside the host, by HTTPS."""
+        return SafeConnection(("127.0.0.1", self.port), name, self.trusting)
+
+    def get(self, path: str, name: str = "127.0.0.1") -> str:
+        """Return what a site of the host answers.
+
+        Raises:
+            HTTPError: with another status than 200.
+        """
+        with closing(self.connect(name)) as connection:
+            connection.request("GET", path)
+            response = connection.getresponse()
+            if response.status != HTTPStatus.OK:
+                raise HTTPError(path, response.status, response.reason, response.headers, None)
+            return response.read().decode()
 
     def commit(self, message: str) -> None:
         """Commit everything in the clone."""

@@ -10,7 +10,6 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from functools import partial
 from types import TracebackType
 from typing import NamedTuple, Self
 
@@ -32,7 +31,7 @@ class Request(NamedTuple):
 class SafeConnection(http.client.HTTPSConnection):
     """A connection to a site by HTTPS that needs nobody to know where its name leads."""
 
-    def __init__(self, address: str, name: str, context: ssl.SSLContext) -> None:
+    def __init__(self, address: tuple[str, int], name: str, context: ssl.SSLContext) -> None:
         """Take where the site is, its name, and who is trusted."""
         super().__init__(name, timeout=30, context=context)
         self._address = address
@@ -40,12 +39,12 @@ class SafeConnection(http.client.HTTPSConnection):
 
     def connect(self) -> None:
         """Connect."""
-        plain = socket.create_connection((self._address, 443), timeout=self.timeout)
+        plain = socket.create_connection(self._address, timeout=self.timeout)
         self.sock = self._trusted.wrap_socket(plain, server_hostname=self.host)
 
 
 class Load:
-    """Connections to a page on 127.0.0.1, or by HTTPS, each asking again a moment after it was answered.
+    """Connections to a page, each asking again a moment after it was answered.
 
     Used in a with statement; at its end every request in flight was answered and counted.
 
@@ -55,39 +54,32 @@ class Load:
 
     def __init__(
         self,
-        port: int,
+        connect: Callable[[], http.client.HTTPConnection],
         path: str = "/",
         *,
         connections: int = 40,
         seconds: float = 0,
         pause: float = 0.25,
-        host: str = "127.0.0.1",
         reopens: bool = False,
-        safely: Callable[[], SafeConnection] | None = None,
     ) -> None:
         """Take what to ask for and how.
 
         Args:
-            port: of the site.
+            connect: makes a connection to the site.
             path: of the page.
             connections: how many at once.
             seconds: how long to go on at least.
             pause: between two requests of a connection, in seconds, on average: visitors do not march in step. Without
                 one the load takes all of a small machine, and nothing beside it gets done.
-            host: the name of the site.
             reopens: whether what was asked on a connection that was closed meanwhile is asked again on a new one, as
                 clients do it (RFC 9112, 9.3.1 and 9.6). A reload of nginx closes such ones; a deploy reloads nothing,
                 and there it is a failure.
-            safely: makes the connections, where the site is not at the port.
         """
         self.requests: list[Request] = []
         self._path = path
         self._pause = pause
-        self._headers = {"Host": host}
         self._reopens = reopens
-        self._connection: Callable[[], http.client.HTTPConnection] = safely or partial(
-            http.client.HTTPConnection, "127.0.0.1", port, timeout=30
-        )
+        self._connect = connect
         self._until = time.monotonic() + seconds
         self._stop = threading.Event()
         self._threads = [threading.Thread(target=self._ask) for _ in range(connections)]
@@ -119,7 +111,7 @@ class Load:
         return {answer: count for answer, count in self.answers.items() if answer != "200"}
 
     def _ask(self) -> None:
-        connection = self._connection()
+        connection = self._connect()
         while not self._stop.wait(random.uniform(0, 2 * self._pause)):
             began, started = time.time(), time.monotonic()
             # Of a new connection it is a failure in any case.
@@ -141,5 +133,5 @@ class Load:
         connection.close()
 
     def _send(self, connection: http.client.HTTPConnection) -> http.client.HTTPResponse:
-        connection.request("GET", self._path, headers=self._headers)
+        connection.request("GET", self._path)
         return connection.getresponse()

@@ -32,7 +32,7 @@ def spoil(demo: Demo, file: str, old: str, new: str) -> str:
     assert old in text
     path.write_text(text.replace(old, new))
     demo.commit("Spoil it")
-    with Load(demo.port, connections=2, pause=0.05) as load:
+    with Load(demo.connect, connections=2, pause=0.05) as load:
         result = demo.playbook("deploy", "-e", "release_health_timeout=5")
     assert load.failures == {}
     assert result.code != 0, result.output

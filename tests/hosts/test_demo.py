@@ -29,8 +29,8 @@ def test_make_demo_ends_with_what_was_deployed_how_long_the_ten_requests_took_an
     first = json.loads(demo.host("head -1 /srv/slow-sql/history.jsonl"))
     assert deployed.endswith(f"as release {first['release']}")
     assert sorted(map(int, re.findall(r"[0-9]+", squares))) == [x * x for x in range(1, 11)]
-    assert re.fullmatch(rf"They took 5\.[0-4] seconds: http://127\.0\.0\.1:{demo.port}/ten-slow-requests/", took)
-    assert url == f"http://127.0.0.1:{demo.port}"
+    assert re.fullmatch(rf"They took 5\.[0-4] seconds: https://127\.0\.0\.1:{demo.port}/ten-slow-requests/", took)
+    assert url == f"https://127.0.0.1:{demo.port}"
     assert FOOTER in demo.get("/")
 
 
@@ -82,7 +82,7 @@ def test_a_new_commit_goes_live_under_load_without_a_failed_request(demo: Demo) 
     style.write_text(f"{style.read_text()}/* new */\n")
     demo.commit("Change the footer")
     styles = stylesheets(demo)
-    with Load(demo.port) as load:
+    with Load(demo.connect) as load:
         deploy = demo.playbook("deploy")
     assert deploy.code == 0, deploy.output
     assert load.failures == {}
@@ -103,7 +103,7 @@ def test_check_mode_says_what_would_be_deployed_and_does_not(demo: Demo) -> None
 
 
 def test_rollback_goes_to_the_previous_release_under_load_without_a_failed_request(demo: Demo) -> None:
-    with Load(demo.port) as load:
+    with Load(demo.connect) as load:
         rollback = demo.playbook("rollback")
     assert rollback.code == 0, rollback.output
     assert load.failures == {}
@@ -115,7 +115,7 @@ def test_rollback_goes_to_the_previous_release_under_load_without_a_failed_reque
 
 
 def test_slow_requests_in_flight_are_answered_while_a_release_is_replaced(demo: Demo) -> None:
-    with Load(demo.port, "/slow-sql/?x=7&seconds=4", seconds=12) as load:
+    with Load(demo.connect, "/slow-sql/?x=7&seconds=4", seconds=12) as load:
         deploy = demo.playbook("deploy")
     assert deploy.code == 0, deploy.output
     assert load.failures == {}

@@ -23,7 +23,6 @@ SECRET_KEY = os.environ["DJANGO_SECRET_KEY"]
 DEBUG = os.environ.get("DJANGO_DEBUG") == "1"
 ALLOWED_HOSTS = os.environ["DJANGO_ALLOWED_HOSTS"].split()
 SECURE_SSL_REDIRECT = True
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 ROOT_URLCONF = "shop.urls"
 WSGI_APPLICATION = "shop.wsgi.application"
 INSTALLED_APPS = ["django.contrib.contenttypes", "django.contrib.auth", "django.contrib.staticfiles", "shop"]
@@ -121,7 +120,6 @@ VARIABLES = {
     "database_password": PASSWORD,
     "nginx_static_url": "/assets/",
     "nginx_media_url": "/uploads/",
-    "nginx_forwarded_proto": "https",
     "release_requirements_file": "requirements/production.txt",
     "release_env": {
         "DJANGO_SETTINGS_MODULE": "shop.settings.production",

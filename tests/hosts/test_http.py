@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import secrets
 import socket
+import ssl
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from typing import Self
 
 import pytest
-from demo import Demo
+from demo import AUTHORITY, Demo
 
 NAME = "shop.test"
 TIMEOUT = 3
@@ -24,15 +25,17 @@ def whoami(request: HttpRequest) -> HttpResponse:
     return plain_text(" ".join(request.META.get(name, "-") for name in names))
 """
 ASK = (
-    "import json, sys; from urllib.request import *; u, h = sys.argv[1:]; "
-    "print(urlopen(Request(u, headers=json.loads(h))).read().decode())"
+    "import json, ssl, sys; from urllib.request import *; u, h = sys.argv[1:]; "
+    f'trusting = ssl.create_default_context(cafile="{AUTHORITY}"); '
+    "print(urlopen(Request(u, headers=json.loads(h)), context=trusting).read().decode())"
 )
 PLAY = """---
-- name: The server of the site alone
+- name: The server of the site alone, and its certificate
   hosts: all
   become: true
   gather_facts: false
   roles:
+    - role: initech.django.tls
     - role: initech.django.nginx
 """
 
@@ -40,9 +43,10 @@ PLAY = """---
 class Visitor:
     """One connection to the site, over which all can be sent that a client library would not send."""
 
-    def __init__(self, port: int) -> None:
-        """Connect."""
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=30)
+    def __init__(self, demo: Demo, name: str = "localhost") -> None:
+        """Connect, and shake hands with the site of a name."""
+        plain = socket.create_connection(("127.0.0.1", demo.port), timeout=30)
+        self.socket = demo.trusting.wrap_socket(plain, server_hostname=name)
 
     def __enter__(self) -> Self:
         """Be used in a with statement."""
@@ -59,24 +63,24 @@ class Visitor:
     def rest(self) -> str:
         """Return all that comes until the server hangs up."""
         parts = []
-        with suppress(ConnectionResetError):
+        with suppress(ConnectionResetError, ssl.SSLError):
             while part := self.socket.recv(65536):
                 parts.append(part)
         return b"".join(parts).decode(errors="replace")
 
 
-def answer(port: int, text: str) -> str:
+def answer(demo: Demo, text: str) -> str:
     """Return all that the site says to a text."""
-    with Visitor(port) as visitor:
+    with Visitor(demo) as visitor:
         # The server may have said no before it has read all.
-        with suppress(BrokenPipeError, ConnectionResetError):
+        with suppress(BrokenPipeError, ConnectionResetError, ssl.SSLError):
             visitor.send(text)
         return visitor.rest()
 
 
-def get(port: int, path: str, *lines: str, host: str = NAME) -> str:
+def get(demo: Demo, path: str, *lines: str, host: str = NAME) -> str:
     """Return what the site answers, whatever the path and the lines of the header are."""
-    return answer(port, "\r\n".join([f"GET {path} HTTP/1.1", f"Host: {host}", "Connection: close", *lines, "", ""]))
+    return answer(demo, "\r\n".join([f"GET {path} HTTP/1.1", f"Host: {host}", "Connection: close", *lines, "", ""]))
 
 
 def status(answered: str) -> str:
@@ -84,8 +88,8 @@ def status(answered: str) -> str:
     return answered[9:12]
 
 
-@pytest.fixture(scope="module")
-def port(demo: Demo) -> Iterator[int]:
+@pytest.fixture(scope="module", autouse=True)
+def _site(demo: Demo) -> Iterator[None]:
     """Give the demo a name, a proxy that is believed, little patience, and a page that says what it was told."""
     for file, old, new in (
         (VIEWS, "\n\n@require_safe\ndef healthz", f"{WHOAMI}\n\n@require_safe\ndef healthz"),
@@ -106,37 +110,37 @@ def port(demo: Demo) -> Iterator[int]:
     for changes in (True, False):
         provision = demo.playbook("only-nginx", "-e", json.dumps(settings))
         assert (provision.code, provision.changed > 0) == (0, changes), provision.output
-    yield demo.port
+    yield
     assert demo.playbook("only-nginx").code == 0
     play.unlink()
     demo.checked("git", "-c", "user.name=test", "-c", "user.email=test@example.com", "revert", "--no-edit", "HEAD")
 
 
-def test_a_name_that_is_not_the_sites_is_not_answered(port: int) -> None:
-    assert status(get(port, "/healthz", host="localhost")) == "200"
-    assert get(port, "/healthz", host="evil.test") == ""
-    assert get(port, "/healthz", host=f"{NAME}.evil.test") == ""
-    assert get(port, "http://evil.test/healthz", host=NAME) == ""
+def test_a_name_that_is_not_the_sites_is_not_answered(demo: Demo) -> None:
+    assert status(get(demo, "/healthz", host="localhost")) == "200"
+    assert get(demo, "/healthz", host="evil.test") == ""
+    assert get(demo, "/healthz", host=f"{NAME}.evil.test") == ""
+    assert get(demo, "http://evil.test/healthz", host=NAME) == ""
 
 
-def test_what_a_visitor_says_of_himself_is_believed_of_the_proxy_alone(demo: Demo, port: int) -> None:
-    claims = ("X-Forwarded-For: 192.0.2.77", "X-Forwarded-Proto: https")
-    told = get(port, "/whoami", *claims, host="localhost").splitlines()[-1].split()
-    assert told[2] == "http"
+def test_what_a_visitor_says_of_himself_is_believed_of_the_proxy_alone(demo: Demo) -> None:
+    claims = ("X-Forwarded-For: 192.0.2.77", "X-Forwarded-Proto: http")
+    told = get(demo, "/whoami", *claims, host="localhost").splitlines()[-1].split()
+    assert told[2] == "https"
     assert told[1] != "192.0.2.77"
     for scheme, believed in (("https", "https"), ("http", "http"), ("https,http", "http")):
         headers = {"X-Forwarded-For": "192.0.2.77", "X-Forwarded-Proto": scheme}
-        said = demo.host(f"python3 -c '{ASK}' http://localhost/whoami '{json.dumps(headers)}'")
+        said = demo.host(f"python3 -c '{ASK}' https://localhost/whoami '{json.dumps(headers)}'")
         assert said == f"localhost 192.0.2.77 {believed}"
 
 
-def test_what_is_too_large_is_refused(port: int) -> None:
+def test_what_is_too_large_is_refused(demo: Demo) -> None:
     large = 11 * 1024 * 1024
     head = f"POST /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: {large}\r\n\r\n"
-    assert status(answer(port, head + "x" * large)) == "413"
-    assert status(get(port, "/healthz", "X-Large: " + "x" * 9000, host="localhost")) == "400"
-    assert status(get(port, "/healthz", *(f"X-{i}: {'x' * 4000}" for i in range(20)), host="localhost")) == "400"
-    assert status(get(port, "/" + "x" * 9000, host="localhost")) == "414"
+    assert status(answer(demo, head + "x" * large)) == "413"
+    assert status(get(demo, "/healthz", "X-Large: " + "x" * 9000, host="localhost")) == "400"
+    assert status(get(demo, "/healthz", *(f"X-{i}: {'x' * 4000}" for i in range(20)), host="localhost")) == "400"
+    assert status(get(demo, "/" + "x" * 9000, host="localhost")) == "414"
 
 
 @pytest.mark.parametrize(
@@ -152,10 +156,10 @@ def test_what_is_too_large_is_refused(port: int) -> None:
     ],
     ids=str,
 )
-def test_one_request_is_not_smuggled_in_another(port: int, lines: tuple[str, ...]) -> None:
+def test_one_request_is_not_smuggled_in_another(demo: Demo, lines: tuple[str, ...]) -> None:
     inner = "GET /slow-sql/?x=3 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
     head = "\r\n".join(["POST /healthz HTTP/1.1", "Host: localhost", *lines, "", ""])
-    answered = answer(port, head + "0\r\n\r\n" + inner)
+    answered = answer(demo, head + "0\r\n\r\n" + inner)
     assert status(answered) in ("400", "501"), answered
     assert answered.count("HTTP/1.1 ") == 1, answered
 
@@ -179,33 +183,33 @@ def test_one_request_is_not_smuggled_in_another(port: int, lines: tuple[str, ...
         "/../../../../etc/passwd",
     ],
 )
-def test_no_path_leads_to_what_is_not_to_be_seen(port: int, path: str) -> None:
-    answered = get(port, path, host="localhost")
+def test_no_path_leads_to_what_is_not_to_be_seen(demo: Demo, path: str) -> None:
+    answered = get(demo, path, host="localhost")
     assert status(answered) in ("400", "404"), answered
     assert "SECRET_KEY" not in answered
 
 
-def test_what_was_uploaded_is_neither_run_nor_hidden_files_shown(demo: Demo, port: int) -> None:
+def test_what_was_uploaded_is_neither_run_nor_hidden_files_shown(demo: Demo) -> None:
     demo.host(
         "cd /srv/slow-sql/media && echo '<script>1</script>' | tee page.html > .hidden && chmod a+r page.html .hidden"
     )
-    page = get(port, "/media/page.html", host="localhost")
+    page = get(demo, "/media/page.html", host="localhost")
     assert status(page) == "200"
     assert "sandbox" in next(line for line in page.splitlines() if line.lower().startswith("content-security-policy:"))
-    assert status(get(port, "/media/.hidden", host="localhost")) == "404"
+    assert status(get(demo, "/media/.hidden", host="localhost")) == "404"
     demo.host("rm /srv/slow-sql/media/page.html /srv/slow-sql/media/.hidden")
 
 
-def test_every_answer_has_the_headers_once_and_none_says_the_version(port: int) -> None:
+def test_every_answer_has_the_headers_once_and_none_says_the_version(demo: Demo) -> None:
     for path in ("/", "/static/no-such", "/no-such"):
-        head = get(port, path, host="localhost").partition("\r\n\r\n")[0].lower().splitlines()
+        head = get(demo, path, host="localhost").partition("\r\n\r\n")[0].lower().splitlines()
         for name in ("x-content-type-options: nosniff", "referrer-policy: same-origin", "server: nginx"):
             assert head.count(name) == 1, head
 
 
-def test_what_stands_behind_a_question_mark_is_not_in_the_log(demo: Demo, port: int) -> None:
+def test_what_stands_behind_a_question_mark_is_not_in_the_log(demo: Demo) -> None:
     secret = secrets.token_urlsafe(16)
-    get(port, f"/healthz?token={secret}", f"Referer: http://localhost/?token={secret}", host="localhost")
+    get(demo, f"/healthz?token={secret}", f"Referer: http://localhost/?token={secret}", host="localhost")
     log = demo.host("tail -n 5 /var/log/nginx/access.log")
     assert '"GET /healthz HTTP/1.1" 200' in log
     assert secret not in log
@@ -219,20 +223,20 @@ def test_what_stands_behind_a_question_mark_is_not_in_the_log(demo: Demo, port: 
     ],
     ids=["headers", "bodies"],
 )
-def test_the_slow_are_not_waited_for_and_others_do_not_notice_them(port: int, begin: str) -> None:
+def test_the_slow_are_not_waited_for_and_others_do_not_notice_them(demo: Demo, begin: str) -> None:
     with ExitStack() as stack:
-        slow = [stack.enter_context(Visitor(port)) for _ in range(200)]
+        slow = [stack.enter_context(Visitor(demo)) for _ in range(200)]
         for visitor in slow:
             visitor.send(begin)
         for _ in range(10):
             began = time.monotonic()
-            assert status(get(port, "/healthz", host="localhost")) == "200"
+            assert status(get(demo, "/healthz", host="localhost")) == "200"
             assert time.monotonic() - began < 1
         began = time.monotonic()
         assert {status(visitor.rest()) for visitor in slow} <= {"", "408"}
         assert time.monotonic() - began < TIMEOUT + 5
 
 
-def test_nginx_runs_in_its_sandbox(demo: Demo, port: int) -> None:
+def test_nginx_runs_in_its_sandbox(demo: Demo) -> None:
     demo.host("systemd-analyze security --threshold=30 --no-pager nginx.service")
     assert demo.host("grep -c '^NoNewPrivs:.1' /proc/$(systemctl show --property MainPID --value nginx)/status") == "1"

@@ -75,7 +75,7 @@ def test_a_deploy_before_provisioning_says_what_installs_it(demo: Demo, version:
 
 def test_uv_installs_an_exact_version_and_the_deploy_makes_a_release_of_it(demo: Demo, version: str) -> None:
     before = demo.host(PROCESS)
-    with Load(demo.port, connections=2, pause=0.05) as load:
+    with Load(demo.connect, connections=2, pause=0.05) as load:
         site = demo.playbook("site", *asking(version))
     assert site.code == 0, site.output
     assert load.failures == {}

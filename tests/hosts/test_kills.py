@@ -31,7 +31,7 @@ def test_a_killed_deploy_leaves_a_site_that_answers_and_a_re_run_finishes_it(dem
     readme = demo.path / README
     readme.write_text(f"{readme.read_text()}\nKilled at: {step}\n")
     demo.commit(f"To be killed at: {step}")
-    with Load(demo.port, connections=2, pause=0.05) as load:
+    with Load(demo.connect, connections=2, pause=0.05) as load:
         deploy_and_kill(demo, step)
         again = demo.playbook("deploy")
         third = demo.playbook("deploy")

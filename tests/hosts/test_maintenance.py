@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from http.client import HTTPConnection
 
 import pytest
-from demo import Demo, Result
+from demo import AUTHORITY, Demo, Result
 
 INSIDE = (
-    "python3 -c \"import http.client as c; h = c.HTTPConnection('127.0.0.1'); h.request('GET', '/healthz'); "
-    'print(h.getresponse().status)"'
+    'python3 -c "import http.client as c, ssl; '
+    f"h = c.HTTPSConnection('127.0.0.1', context=ssl.create_default_context(cafile='{AUTHORITY}')); "
+    "h.request('GET', '/healthz'); print(h.getresponse().status)\""
 )
 ALLOWED = '{"nginx_maintenance_allow": ["127.0.0.1"]}'
 
@@ -26,7 +26,7 @@ def _off(demo: Demo) -> Iterator[None]:
 
 def asked(demo: Demo) -> tuple[int, str | None, str]:
     """Return the status, when to come again, and the page that a visitor gets."""
-    connection = HTTPConnection("127.0.0.1", demo.port, timeout=10)
+    connection = demo.connect()
     connection.request("GET", "/")
     response = connection.getresponse()
     page = response.read().decode()

@@ -58,7 +58,7 @@ def neighbour(demo: Demo) -> str:
 def site(maria: App) -> Site:
     """Look what would be done, and do it twice, while the first app is asked."""
     before = neighbour(maria.demo)
-    with Load(maria.demo.port, connections=2, pause=0.05, reopens=True) as load:
+    with Load(maria.demo.connect, connections=2, pause=0.05, reopens=True) as load:
         runs = maria.playbook("provision", "--check"), maria.playbook("site"), maria.playbook("site", "--diff")
     return Site(runs, before, neighbour(maria.demo), load.failures)
 
@@ -123,7 +123,7 @@ def test_a_database_that_the_inventory_names_no_longer_stays_and_serves(maria: A
 
 def test_the_password_is_rotated_without_a_failed_request(maria: App, site: Site) -> None:
     old = maria.env()["DATABASE_URL"]
-    with Load(maria.demo.port, "/", connections=8, pause=0.1, host="maria.test") as load:
+    with Load(lambda: maria.demo.connect("maria.test"), connections=8, pause=0.1) as load:
         rotated = maria.playbook("secrets", "-e", "rotate=DATABASE_URL")
     assert rotated.code == 0, rotated.output
     assert load.answers["200"] > 100

@@ -58,7 +58,7 @@ def test_a_migration_does_not_wait_behind_a_long_query_with_the_site_behind_it(m
     query = "BEGIN; SELECT count(*) FROM pages_greeting; SELECT pg_sleep(600)"
     reader = migrating.background(f"exec {SQL.partition('&& ')[2]} -c '{query}'")
     try:
-        with Load(migrating.port, connections=2, pause=0.05) as load:
+        with Load(migrating.connect, connections=2, pause=0.05) as load:
             stopped = migrating.playbook("deploy")
     finally:
         migrating.host(f'{SQL} -c "{END}"')

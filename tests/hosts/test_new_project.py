@@ -7,7 +7,6 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.request import Request, urlopen
 
 import pytest
 from demo import Demo, Result
@@ -49,9 +48,7 @@ def new(request: pytest.FixtureRequest, demo: Demo, tmp_path_factory: pytest.Tem
 def test_the_page_is_there_after_two_commands(demo: Demo, new: New) -> None:
     assert new.made.code == 0, new.made.output
     assert new.deployed.code == 0, new.deployed.output
-    request = Request(f"http://127.0.0.1:{demo.port}/", headers={"Host": f"{new.name}.localhost"})
-    with urlopen(request, timeout=30) as response:
-        page = response.read().decode()
+    page = demo.get("/", f"{new.name}.localhost")
     assert "<h1>It works.</h1>" in page
     assert new.server in page
 

@@ -22,10 +22,12 @@ WATCH = f"""cd /tmp; for i in $(seq 150); do echo "{COUNT}; SELECT pg_sleep(0.1)
     runuser -u postgres -- psql -At | sort -n | tail -1"""
 
 
-async def ask(port: int, ready: asyncio.Semaphore, go: asyncio.Event) -> str:
+async def ask(demo: Demo, ready: asyncio.Semaphore, go: asyncio.Event) -> str:
     """Send a request but for its last byte, wait until all others have, send that, and return what came back."""
     try:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        reader, writer = await asyncio.open_connection(
+            "127.0.0.1", demo.port, ssl=demo.trusting, server_hostname="pooled.test", ssl_handshake_timeout=120
+        )
         request = f"GET {PAGE} HTTP/1.1\r\nHost: pooled.test\r\nConnection: close\r\n\r\n".encode()
         writer.write(request[:-1])
         await writer.drain()
@@ -41,10 +43,10 @@ async def ask(port: int, ready: asyncio.Semaphore, go: asyncio.Event) -> str:
     return f"{head.partition(' ')[2][:3]} {body.strip()}"
 
 
-async def ask_at_once(port: int) -> Counter[str]:
+async def ask_at_once(demo: Demo) -> Counter[str]:
     """Have all requests in flight together, and count the answers."""
     ready, go = asyncio.Semaphore(0), asyncio.Event()
-    requests = [asyncio.create_task(ask(port, ready, go)) for _ in range(AT_ONCE)]
+    requests = [asyncio.create_task(ask(demo, ready, go)) for _ in range(AT_ONCE)]
     for _ in requests:
         await ready.acquire()
     go.set()
@@ -108,7 +110,7 @@ def test_all_requests_at_once_are_answered_over_no_more_connections_than_the_poo
     demo: Demo, runs: tuple[Result, Result]
 ) -> None:
     process = demo.background(WATCH)
-    answers = asyncio.run(ask_at_once(demo.port))
+    answers = asyncio.run(ask_at_once(demo))
     peak = int(process.communicate()[0])
     assert answers == {"200 9": AT_ONCE}
     assert SIZE / 2 < peak <= SIZE

@@ -59,7 +59,7 @@ def killed_at(demo: Demo, task: str) -> bool:
 def rotation(demo: Demo) -> tuple[tuple[str, str], Load, Result]:
     """Kill rotations at one step after the other, let the last one finish, and ask the site all the while."""
     before = login(demo)
-    with Load(demo.port, "/", connections=8, pause=0.1) as load:
+    with Load(demo.connect, connections=8, pause=0.1) as load:
         missed = [task for task in KILLS + KILLS_LATER if not killed_at(demo, task)]
         finished = demo.run(*ROTATE)
     assert missed == []

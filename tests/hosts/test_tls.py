@@ -7,6 +7,7 @@ import socket
 import ssl
 from collections.abc import Iterator
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 from urllib.request import HTTPErrorProcessor, Request, build_opener
 
@@ -61,7 +62,7 @@ def shown(address: str, context: ssl.SSLContext, name: str = NAME) -> ssl.SSLSoc
 
 def page(address: str, context: ssl.SSLContext, path: str = "/healthz") -> tuple[int, dict[str, str]]:
     """Return the status and the header of a page."""
-    connection = SafeConnection(address, NAME, context)
+    connection = SafeConnection((address, 443), NAME, context)
     connection.request("GET", path)
     response = connection.getresponse()
     response.read()
@@ -144,6 +145,14 @@ def test_a_given_certificate_is_judged_before_anything_is_changed_and_then_shown
     assert given(pair, pair).changed == 0
 
 
+def test_where_something_else_ends_tls_the_site_answers_by_http(demo: Demo, address: str) -> None:
+    plain = Request(f"http://{address}/healthz", headers={"Host": NAME})
+    made = provision(demo, "none", nginx_forwarded_proto="https")
+    assert made.code == 0, made.output
+    with build_opener(NoRedirect).open(plain, timeout=10) as answer:
+        assert (answer.status, answer.headers["Strict-Transport-Security"]) == (200, None)
+
+
 @pytest.fixture(scope="module", name="pebble")
 def _pebble(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Run an ACME server on the host, and return the certificate of the authority that vouches for itself."""
@@ -195,9 +204,8 @@ def test_a_renewal_drops_no_request_and_one_that_fails_is_seen(demo: Demo, addre
     # As if it were at its end.
     demo.host("sed -i '1i renew_before_expiry = 9999 days' /etc/letsencrypt/renewal/slow-sql.conf")
     trusted = trusting(root(demo))
-    with Load(
-        0, "/healthz", connections=10, host=NAME, reopens=True, safely=lambda: SafeConnection(address, NAME, trusted)
-    ) as load:
+    connect = partial(SafeConnection, (address, 443), NAME, trusted)
+    with Load(connect, "/healthz", connections=10, reopens=True) as load:
         demo.host("systemctl start certbot.service")
     assert load.failures == {}
     assert load.answers["200"] > 50

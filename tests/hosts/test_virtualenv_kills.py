@@ -105,7 +105,7 @@ def report(demo: Demo) -> dict[str, Any]:
             entry.size = len(text)
             tar.addfile(entry, io.BytesIO(text.encode()))
     demo.unpack(archive.getvalue(), "/root/kills")
-    with Load(demo.port, connections=2, pause=0.05) as load:
+    with Load(demo.connect, connections=2, pause=0.05) as load:
         output = demo.host("python3 /root/kills/kill.py; rm -r /root/kills")
     answer: dict[str, Any] = json.loads(output)
     return {**answer, "failures": load.failures}

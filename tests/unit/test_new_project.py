@@ -525,7 +525,7 @@ def test_the_last_line_is_the_next_command(plan: Plan) -> None:
     lines = report(plan, plan.inventory.parents[1], is_made=True, has_host=True, port="8081").splitlines()
     assert lines[0] == "Made:"
     assert lines[-2:] == [
-        "The next command deploys it, and then it is at http://shop-one.localhost:8081/",
+        "The next command deploys it, and then it is at https://shop-one.localhost:8081/",
         "ansible-playbook site.yml -i inventories/shop_one",
     ]
 

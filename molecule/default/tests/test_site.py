@@ -13,14 +13,17 @@ import pytest
 Host = Any  # testinfra has no types
 
 CURRENT = "/srv/slow-sql/current"
-GET = "import sys, urllib.request as r; sys.stdout.write(r.urlopen(sys.argv[1], timeout=30).read().decode())"
+GET = (
+    "import ssl, sys, urllib.request as r; c = ssl.create_default_context(cafile='/etc/ssl/initech/authority.crt'); "
+    "sys.stdout.write(r.urlopen(sys.argv[1], timeout=30, context=c).read().decode())"
+)
 TIMED = f"import time; started = time.monotonic(); {GET}; print(time.monotonic() - started)"
 INSTALLED = "import importlib.metadata as m; print(*(f'{d.name}=={d.version}' for d in m.distributions()))"
 
 
 def get(host: Host, path: str) -> str:
     """Return what nginx on the host answers, or fail where that is no success."""
-    return str(host.check_output("python3 -c %s %s", GET, f"http://127.0.0.1{path}"))
+    return str(host.check_output("python3 -c %s %s", GET, f"https://127.0.0.1{path}"))
 
 
 def engine(host: Host) -> str:
@@ -68,7 +71,7 @@ def dotenv(host: Host) -> dict[str, str]:
 def _answers(host: Host) -> None:
     """Wait until the site is there, which after a reboot takes a moment."""
     deadline = time.monotonic() + 60
-    while host.run("python3 -c %s http://127.0.0.1/healthz", GET).rc != 0:
+    while host.run("python3 -c %s https://127.0.0.1/healthz", GET).rc != 0:
         assert time.monotonic() < deadline, host.check_output("journalctl --no-pager --lines 40")
 
 
@@ -98,7 +101,7 @@ def test_ten_slow_requests_take_one_wait_and_ten_connections_that_are_gone_after
     most = 0
     with ThreadPoolExecutor() as pool:
         # Measured on the host, without the time that SSH takes.
-        answer = pool.submit(host.check_output, "python3 -c %s %s", TIMED, "http://127.0.0.1/ten-slow-requests/")
+        answer = pool.submit(host.check_output, "python3 -c %s %s", TIMED, "https://127.0.0.1/ten-slow-requests/")
         # Each look at the database starts a client there: as few as tell, so that they are not what is measured.
         while not wait([answer], timeout=1).done:
             most = max(most, backends(host))

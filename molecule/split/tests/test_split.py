@@ -19,7 +19,10 @@ import testinfra
 
 Host = Any  # testinfra has no types
 
-GET = "import sys, urllib.request as r; sys.stdout.write(r.urlopen(sys.argv[1], timeout=30).read().decode())"
+GET = (
+    "import ssl, sys, urllib.request as r; c = ssl.create_default_context(cafile='/etc/ssl/initech/authority.crt'); "
+    "sys.stdout.write(r.urlopen(sys.argv[1], timeout=30, context=c).read().decode())"
+)
 TIMED = f"import time; started = time.monotonic(); {GET}; print(time.monotonic() - started)"
 CERTIFICATE = "/etc/slow-sql/database.crt"
 OTHERS = "/etc/ssl/certs/ca-certificates.crt"
@@ -64,7 +67,7 @@ def _url(host: Host) -> Url:
 def _answers(host: Host) -> None:
     """Wait until the site is there, which after a reboot takes a moment."""
     deadline = time.monotonic() + 60
-    while host.run("python3 -c %s http://127.0.0.1/", GET).rc != 0:
+    while host.run("python3 -c %s https://127.0.0.1/", GET).rc != 0:
         assert time.monotonic() < deadline, host.check_output("journalctl --no-pager --lines 40")
 
 
@@ -103,11 +106,11 @@ def test_every_host_has_started_everything_and_only_one_has_a_database_server(ho
 
 def test_ten_slow_requests_take_one_wait_and_ten_connections_that_are_gone_afterwards(host: Host, url: Url) -> None:
     for _ in range(8):
-        host.check_output("python3 -c %s http://127.0.0.1/", GET)
+        host.check_output("python3 -c %s https://127.0.0.1/", GET)
     gone(host, url)
     most = 0
     with ThreadPoolExecutor() as pool:
-        answer = pool.submit(host.check_output, "python3 -c %s http://127.0.0.1/ten-slow-requests/", TIMED)
+        answer = pool.submit(host.check_output, "python3 -c %s https://127.0.0.1/ten-slow-requests/", TIMED)
         # Each look at the database starts a client there: as few as tell, so that they are not what is measured.
         while not wait([answer], timeout=1).done:
             most = max(most, backends(host, url))
@@ -125,7 +128,7 @@ def test_both_hosts_of_the_app_have_the_same_database_which_was_migrated_once(ho
     }[url.engine]
     command = SUPERUSER[url.engine].replace("psql", "psql --dbname=slow_sql")
     assert other(host, "db").check_output(command, sql).strip() == "0"
-    assert "Ten slow queries" in host.check_output("python3 -c %s http://127.0.0.1/", GET)
+    assert "Ten slow queries" in host.check_output("python3 -c %s https://127.0.0.1/", GET)
 
 
 def test_the_app_itself_comes_in_over_tls_and_knows_its_server(host: Host, url: Url) -> None:
@@ -247,5 +250,5 @@ def test_where_one_host_cannot_switch_the_other_goes_back(host: Host, url: Url) 
     assert "does not have 'no such words' in it" in text.replace("''", "'"), output
     assert "Went back to what they had: web1" in text
     assert live(host) == before[host.backend.get_hostname()]
-    assert "Ten slow queries" in host.check_output("python3 -c %s http://127.0.0.1/", GET)
+    assert "Ten slow queries" in host.check_output("python3 -c %s https://127.0.0.1/", GET)
     assert host.check_output("systemctl list-units --plain --no-legend 'slow-sql@*'").count("slow-sql@") == 1
