@@ -55,6 +55,11 @@ TOOLS = {  # what the machine must have, and the package that brings it
     "ssh": "openssh-client",
     "/usr/share/keyrings/debian-archive-keyring.gpg": "debian-archive-keyring",
 }
+BROWSER = {  # and for tests that are a visitor
+    "chromium": "chromium",
+    "chromedriver": "chromium-driver",
+    "certutil": "libnss3-tools",
+}
 PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 BOOT_SECONDS = 90
 
@@ -262,9 +267,9 @@ def machine_lock(name: str) -> Iterator[None]:
         os.close(descriptor)
 
 
-def lacking_packages() -> list[str]:
-    """Return the packages that this machine lacks."""
-    return [package for tool, package in TOOLS.items() if not shutil.which(tool, mode=os.F_OK, path=PATH)]
+def lacking_packages(tools: Mapping[str, str]) -> list[str]:
+    """Return the packages that this machine lacks, of what it must have and the package that brings it."""
+    return [package for tool, package in tools.items() if not shutil.which(tool, mode=os.F_OK, path=PATH)]
 
 
 def require_root() -> None:
@@ -273,17 +278,17 @@ def require_root() -> None:
         return
     if shutil.which("sudo", path=PATH) is None:
         again = f"cd {shlex.quote(str(ROOT))} && {shlex.join(['python3', *sys.argv])}"
-        packages = lacking_packages()
+        packages = lacking_packages(TOOLS)
         install = f"apt-get install {' '.join(packages)} && " if packages else ""
         raise HostError(f"Throwaway hosts need root, and this machine has no sudo. Type, as root: {install}{again}")
     if execute("sudo", "-n", "true", check=False).returncode != 0:
         raise HostError("Throwaway hosts need root, and sudo asks for a password. Type: sudo -v   Then try again.")
 
 
-def install_tools() -> None:
+def install_tools(tools: Mapping[str, str]) -> None:
     """Install with apt-get what this machine lacks, and say so first."""
     with machine_lock("apt"):
-        lacking = lacking_packages()
+        lacking = lacking_packages(tools)
         if not lacking:
             return
         if shutil.which("apt-get") is None:
@@ -304,7 +309,7 @@ def podman_prefix() -> tuple[str, ...]:
     network namespaces as mounts, which a second namespace would not see.
     """
     require_root()
-    install_tools()
+    install_tools(TOOLS)
     probe = ("stat", "--file-system", "--format=%T", "/sys/fs/cgroup")
     if execute(*probe).stdout.strip() == "cgroup2fs":
         return as_root("podman")
@@ -547,6 +552,7 @@ def main() -> int:
                 "--publish", metavar="HOSTPORT:PORT", nargs="+", action="extend", type=port_pair, default=[]
             )
     commands.add_parser("list", help="list the hosts of this checkout")
+    commands.add_parser("browser", help="install a browser on this machine, for tests that are a visitor")
     command = commands.add_parser("run", help="run a command inside a host, as root")
     command.add_argument("name", metavar="NAME", type=host_name)
     command.add_argument("command", metavar="-- COMMAND", nargs=argparse.REMAINDER)
@@ -558,6 +564,9 @@ def main() -> int:
             down(options.names)
         elif options.action == "list":
             show()
+        elif options.action == "browser":
+            require_root()
+            install_tools(BROWSER)
         else:
             run(options.name, options.command[options.command[:1] == ["--"] :] or ["bash"])
     except (HostError, OSError) as failure:

@@ -33,7 +33,7 @@ PLAY = """---
 - name: The server of the site alone, and its certificate
   hosts: all
   become: true
-  gather_facts: false
+  gather_subset: ["!all", "!min", distribution]
   roles:
     - role: initech.django.tls
     - role: initech.django.nginx
