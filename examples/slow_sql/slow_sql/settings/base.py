@@ -28,7 +28,12 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
-TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True}]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+    },
+]
 
 # A connection belongs to a greenlet, and greenlets are short-lived: one kept for later would not be used again, only
 # stay open. Where connecting costs too much, put PgBouncer on the host.
