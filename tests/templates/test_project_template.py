@@ -22,6 +22,7 @@ EXAMPLE = ROOT / "examples" / "slow_sql"
 # How the example differs from a project called slow_sql.
 GROWN = {
     ".env.template",
+    ".gitignore",
     "pages/static/pages/style.css",
     "pages/views.py",
     "requirements_to_freeze.txt",
@@ -31,9 +32,11 @@ GROWN = {
 """It adds lines, and changes none."""
 CHANGED = {"README.md", "pages/templates/pages/home.html", "pages/tests.py", "requirements.txt"}
 ADDED = {
+    "pages/admin.py",
     "pages/forms.py",
     "pages/migrations/0001_initial.py",
     "pages/migrations/0002_first_greeting.py",
+    "pages/migrations/0003_greeting_attachment.py",
     "pages/migrations/__init__.py",
     "pages/models.py",
 }

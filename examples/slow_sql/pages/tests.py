@@ -1,10 +1,14 @@
 """Run against the database of DATABASE_URL. What waits in the database is skipped on SQLite, which cannot."""
 
 import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from unittest import skipIf, skipUnless
 
 import requests
 from django.conf import settings
+from django.contrib.auth.models import User
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test import LiveServerTestCase, SimpleTestCase, TestCase, override_settings
 from gevent.monkey import is_module_patched
@@ -29,6 +33,12 @@ class PagesTest(TestCase):
         self.assertContains(response, Greeting.objects.get().text)
         self.assertContains(response, "20261123T120000Z-abc1234")
         self.assertContains(response, connection.display_name)
+        self.assertNotContains(response, "Attached")
+
+    def test_a_release_that_does_not_know_of_attachments_can_add_a_greeting(self):
+        with connection.cursor() as cursor:
+            cursor.execute("INSERT INTO pages_greeting (text) VALUES ('From before')")
+        self.assertFalse(Greeting.objects.get(text="From before").attachment)
 
     def test_healthz_asks_the_database(self):
         with self.assertNumQueries(1):
@@ -41,6 +51,40 @@ class PagesTest(TestCase):
             response = self.client.get("/slow-sql/?x=-1000000000&seconds=0.5")
         self.assertEqual(response.content, b"1000000000000000000\n")
         self.assertGreaterEqual(time.monotonic() - start, 0.5)
+
+
+@override_settings(SECURE_SSL_REDIRECT=False, STORAGES=PLAIN_STORAGES)
+class AdminTest(TestCase):
+    @classmethod
+    def setUpTestData(cls):
+        cls.superuser = User.objects.create_superuser("admin", password="only for this test")
+
+    def test_strangers_are_asked_to_log_in(self):
+        response = self.client.get("/admin/pages/greeting/")
+        self.assertRedirects(response, "/admin/login/?next=/admin/pages/greeting/")
+
+    def test_a_superuser_logs_in_and_sees_the_greeting(self):
+        self.assertFalse(self.client.login(username="admin", password="another"))
+        self.assertTrue(self.client.login(username="admin", password="only for this test"))
+        self.assertContains(self.client.get("/admin/pages/greeting/"), Greeting.objects.get().text)
+
+    def test_a_greeting_needs_no_attachment(self):
+        self.client.force_login(self.superuser)
+        response = self.client.post("/admin/pages/greeting/add/", {"text": "Without"})
+        self.assertRedirects(response, "/admin/pages/greeting/")
+        self.assertFalse(Greeting.objects.get(text="Without").attachment)
+
+    def test_what_is_uploaded_is_linked_from_the_home_page(self):
+        self.client.force_login(self.superuser)
+        greeting = Greeting.objects.get()
+        file = SimpleUploadedFile("note.txt", b"uploaded")
+        with TemporaryDirectory() as directory, self.settings(MEDIA_ROOT=directory):
+            response = self.client.post(
+                f"/admin/pages/greeting/{greeting.pk}/change/", {"text": greeting.text, "attachment": file}
+            )
+            self.assertRedirects(response, "/admin/pages/greeting/")
+            self.assertEqual(Path(directory, "attachments", "note.txt").read_bytes(), b"uploaded")
+            self.assertContains(self.client.get("/"), 'href="/media/attachments/note.txt"')
 
 
 @override_settings(SECURE_SSL_REDIRECT=False)
