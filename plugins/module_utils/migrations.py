@@ -63,17 +63,20 @@ def danger(operation, models, app):
 
 executor = MigrationExecutor(connection)
 loader = executor.loader
-answer = []
+answer, made = [], set()
 for migration, _ in executor.migration_plan(loader.graph.leaf_nodes()):
     app = migration.app_label
     state = loader.project_state((app, migration.name), at_end=False)
-    made, dangers = set(), []
+    dangers = []
     for operation in in_database(migration.operations):
         model = getattr(operation, "model_name_lower", "") or getattr(operation, "name_lower", "")
-        if isinstance(operation, migrations.CreateModel):
-            made.add(model)
         # What nobody knows yet, nobody misses.
-        elif model not in made and (found := danger(operation, state.models, app)):
+        if isinstance(operation, migrations.CreateModel):
+            made.add((app, model))
+        elif (app, model) in made:
+            if isinstance(operation, migrations.RenameModel):
+                made.add((app, operation.new_name_lower))
+        elif found := danger(operation, state.models, app):
             dangers.append(found)
         operation.state_forwards(app, state)
     answer.append({

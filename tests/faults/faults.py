@@ -28,7 +28,7 @@ from django.db import migrations
 
 
 class Migration(migrations.Migration):
-    dependencies = [("pages", "0002_first_greeting")]
+    dependencies = [("pages", "0003_greeting_attachment")]
     operations = [migrations.RunSQL("CREATE TABLE half_way (id int)"), migrations.RunSQL("SELECT no_such_column")]
 """
 BAD: dict[str, tuple[str, str, str, str]] = {
@@ -276,7 +276,7 @@ class Ground:
 
     def half_migrated(self) -> Outcome:
         """Deploy a migration that fails half way, and then none."""
-        path = self.demo.path / EXAMPLE / "pages/migrations/0003_half_way.py"
+        path = self.demo.path / EXAMPLE / "pages/migrations/0004_half_way.py"
         path.write_text(MIGRATION, encoding="utf-8")
         self.demo.checked("git", "add", ".")
 
@@ -285,7 +285,7 @@ class Ground:
             self.demo.commit("Without it")
 
         name = "a migration that fails half way"
-        words = "Failed: pages.0003_half_way. What it had done was rolled back."
+        words = "Failed: pages.0004_half_way. What it had done was rolled back."
         return self.strike("bad release", name, lambda _: None, mend=mend, refusal=[words])
 
     def two_at_once(self, number: int) -> Outcome:

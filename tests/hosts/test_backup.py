@@ -134,7 +134,7 @@ def test_the_drill_finds_the_live_rows_in_the_newest_backup_on_the_new_timeline_
     )
     drill = backups.good("restore-drill")
     assert "old." in drill.text
-    assert "rows in 4 tables are those of the live database" in drill.text
+    assert "rows in 13 tables are those of the live database" in drill.text
     assert "Uploads: 1 files restored" in drill.text
     assert "drill" not in backups.demo.host("pg_lsclusters; ls /srv/slow-sql /var/lib/postgresql/*")
 

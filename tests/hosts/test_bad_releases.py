@@ -82,15 +82,15 @@ def test_a_requirement_that_cannot_be_installed_stops_the_deploy_while_staging(d
 
 def test_a_migration_that_fails_stops_the_deploy(demo: Demo) -> None:
     migration = "from django.db import migrations\n\n\nclass Migration(migrations.Migration):\n"
-    migration += '    dependencies = [("pages", "0002_first_greeting")]\n'
+    migration += '    dependencies = [("pages", "0003_greeting_attachment")]\n'
     migration += '    operations = [migrations.RunSQL("SELECT no_such_column")]\n'
-    (demo.path / EXAMPLE / "pages/migrations/0003_fails.py").write_text(migration)
+    (demo.path / EXAMPLE / "pages/migrations/0004_fails.py").write_text(migration)
     assert demo.run("git", "add", "--all").code == 0
     message = spoil(demo, "README.md", "# slow_sql", "# slow sql")
     assert "Raw SQL operation" in message
-    assert "pages.0003_fails" in message
+    assert "pages.0004_fails" in message
     assert "migrate failed" in message
-    assert "The live release goes on. Applied: none. Failed: pages.0003_fails. What it had done was rolled" in message
+    assert "The live release goes on. Applied: none. Failed: pages.0004_fails. What it had done was rolled" in message
     assert 'column "no_such_column" does not exist' in message
 
 

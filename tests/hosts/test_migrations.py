@@ -17,7 +17,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("pages", "0002_first_greeting")]
+    dependencies = [("pages", "0003_greeting_attachment")]
 
     operations = [migrations.AddField("Greeting", "note", models.TextField(default=""))]
 """
@@ -27,12 +27,12 @@ class Migration(migrations.Migration):
 def migrating(demo: Demo) -> Iterator[Demo]:
     """Commit a migration that the live code does not survive; afterwards all is as it was."""
     good = demo.run("git", "rev-parse", "HEAD").output.strip()
-    (demo.path / EXAMPLE / "pages/migrations/0003_note.py").write_text(MIGRATION)
+    (demo.path / EXAMPLE / "pages/migrations/0004_note.py").write_text(MIGRATION)
     demo.checked("git", "add", ".")
     demo.commit("A note")
     yield demo
     demo.host(f"{SQL} -c 'ALTER TABLE pages_greeting DROP COLUMN IF EXISTS note'")
-    demo.host(f"{SQL} -c \"DELETE FROM django_migrations WHERE name = '0003_note'\"")
+    demo.host(f"{SQL} -c \"DELETE FROM django_migrations WHERE name = '0004_note'\"")
     demo.checked("git", "reset", "--quiet", "--hard", good)
     again = demo.playbook("deploy")
     assert again.code == 0, again.output
@@ -46,9 +46,9 @@ def test_a_release_is_prepared_and_its_migrations_are_shown_and_warned_of_and_no
     live = migrating.live()
     prepared = migrating.playbook("deploy", "-e", "release_until=prove")
     assert prepared.code == 0, prepared.output
-    assert "pages.0003_note" in prepared.text
+    assert "pages.0004_note" in prepared.text
     assert "Add field note to Greeting" in prepared.text
-    assert "pages.0003_note adds Greeting.note, NOT NULL without a default in the database" in prepared.text
+    assert "pages.0004_note adds Greeting.note, NOT NULL without a default in the database" in prepared.text
     assert f"proven. {live} is still live." in prepared.text
     assert (migrating.live(), column(migrating)) == (live, "0")
 
@@ -66,7 +66,7 @@ def test_a_migration_does_not_wait_behind_a_long_query_with_the_site_behind_it(m
     assert stopped.code != 0
     assert "lock timeout" in stopped.text
     assert "Something else held a lock for too long. Type the same again at a quieter time." in stopped.text
-    assert "Applied: none. Failed: pages.0003_note. What it had done was rolled back." in stopped.text
+    assert "Applied: none. Failed: pages.0004_note. What it had done was rolled back." in stopped.text
     assert load.failures == {}
     assert (migrating.live(), column(migrating)) == (live, "0")
 

@@ -13,7 +13,7 @@ MIGRATION = """from django.db import migrations
 
 
 class Migration(migrations.Migration):
-    dependencies = [("pages", "0002_first_greeting")]
+    dependencies = [("pages", "0003_greeting_attachment")]
     operations = [migrations.RunSQL("SELECT 1", "SELECT 1")]
 """
 
@@ -27,13 +27,13 @@ def releases(demo: Demo) -> Iterator[tuple[str, str]]:
     demo.commit("Before the migration")
     assert demo.playbook("deploy").code == 0
     before = demo.live()
-    (demo.path / EXAMPLE / "pages/migrations/0003_nothing.py").write_text(MIGRATION)
+    (demo.path / EXAMPLE / "pages/migrations/0004_nothing.py").write_text(MIGRATION)
     demo.checked("git", "add", "--all")
     demo.commit("A migration")
     assert demo.playbook("deploy").code == 0
     yield before, demo.live()
     demo.checked("git", "reset", "--quiet", "--hard", good)
-    demo.host("runuser -u postgres -- psql slow_sql -c \"DELETE FROM django_migrations WHERE name = '0003_nothing'\"")
+    demo.host("runuser -u postgres -- psql slow_sql -c \"DELETE FROM django_migrations WHERE name = '0004_nothing'\"")
     assert demo.playbook("deploy").code == 0
 
 
@@ -46,14 +46,14 @@ def test_a_rollback_to_a_release_that_does_not_know_the_database_is_refused_and_
         refused = demo.playbook("rollback", *arguments)
         assert refused.code != 0
         assert f"Release {before} does not know 1 of the database's migrations" in refused.text.replace("''", "'")
-        assert "pages.0003_nothing" in refused.text
+        assert "pages.0004_nothing" in refused.text
         assert "-e release_despite_migrations=true" in refused.text
     assert (demo.live(), demo.state()) == (live, state)
 
 
 def test_the_history_names_the_migration(demo: Demo, releases: tuple[str, str]) -> None:
     _, live = releases
-    assert re.search(rf"{live} .*\n +migrated: pages\.0003_nothing", demo.playbook("releases").output)
+    assert re.search(rf"{live} .*\n +migrated: pages\.0004_nothing", demo.playbook("releases").output)
 
 
 def test_a_rollback_goes_there_when_told_to_and_forth_again_to_the_release_that_was_asked_for(

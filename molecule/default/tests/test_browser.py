@@ -76,11 +76,8 @@ def test_somebody_logs_in_uploads_a_file_and_others_see_it(
     host: Host, browser: Chrome, site: str, tmp_path: Path
 ) -> None:
     name, password, content = (secrets.token_hex(8) for _ in range(3))
-    host.check_output(
-        "DJANGO_SUPERUSER_PASSWORD=%s slow-sql-manage createsuperuser --noinput --username %s --email a@example.com",
-        password,
-        name,
-    )
+    host.check_output("slow-sql-manage createsuperuser --noinput --username %s --email anna@example.com", name)
+    host.check_output("printf '%%s\\n%%s\\n' %s %s | slow-sql-manage changepassword %s", password, password, name)
     file = tmp_path / f"{name}.txt"
     file.write_text(content)
 
