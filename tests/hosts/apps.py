@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.parsing.vault import VaultLib, VaultSecret
-from demo import Demo, Result
+from demo import AUTHORITY, Demo, Result
 
 
 def example(demo: Demo, name: str, url: str, **others: Any) -> dict[str, Any]:
@@ -32,6 +32,7 @@ def example(demo: Demo, name: str, url: str, **others: Any) -> dict[str, Any]:
             "SECRET_KEY": secrets.token_urlsafe(32),
             "DATABASE_URL": url,
             "ALLOWED_HOSTS": [f"{name}.test"],
+            "REQUESTS_CA_BUNDLE": AUTHORITY,
         },
         **others,
     }

@@ -13,6 +13,10 @@ OFF = {
     "base_firewall": False,
     "base_kernel": False,
     "base_time": False,
+    "base_updates": False,
+    "base_package_sums": False,
+    "base_shell_seconds": 0,
+    "base_ssh_logins_per_minute": 0,
     "base_journal_size": "",
     "base_core_dumps": True,
     "base_banner": "",
@@ -70,6 +74,7 @@ def test_what_a_killed_run_has_not_proven_is_put_back_by_the_next(demo: Demo) ->
     [
         ({"base_ssh_addresses": ["office.example.com"]}, "'office.example.com' is no address and no network"),
         ({"base_administrators": {"anna": ["secret"]}}, "key 1 of anna is no public key"),
+        ({"base_swap_size": "lots"}, "base_swap_size is lots, which is no size. Write one such as 1G"),
     ],
 )
 def test_what_is_no_key_or_address_is_refused_before_anything_is_changed(

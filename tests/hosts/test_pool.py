@@ -71,6 +71,7 @@ def variables(demo: Demo, **others: object) -> dict[str, object]:
 def pooled(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
     """Return the example as a second app with a pool; the server is as before at the end."""
     inventory = tmp_path_factory.mktemp("pooled") / "hosts.yml"
+    demo.host("echo 127.0.0.1 pooled.test >> /etc/hosts")
     app = App(demo, inventory, "pooled", variables(demo, database_pool=True, database_connections=SIZE))
     yield app
     app.remove()
@@ -130,3 +131,20 @@ def test_what_is_no_request_goes_directly_to_the_server_and_the_site_outlives_a_
         pooled.get("/healthz")
     demo.host("systemctl start pooled-pgbouncer")
     assert pooled.get("/healthz") == "ok\n"
+
+
+def test_an_app_that_reaches_its_database_by_a_unix_socket_needs_no_network(
+    demo: Demo, pooled: App, runs: tuple[Result, Result]
+) -> None:
+    closed = pooled.playbook("site", "-e", "gunicorn_network=false")
+    assert closed.code == 0, closed.output
+    unit = f"pooled@{demo.host('basename $(readlink /srv/pooled/current)')}.service"
+    demo.host(f"systemd-analyze security --threshold=5 --no-pager {unit}")
+    assert pooled.get("/slow-sql/?x=3&seconds=0") == "9\n"
+    assert ">PostgreSQL 1" in pooled.get("/")
+    # Which asks the site by HTTP, as it would ask anybody.
+    with pytest.raises(HTTPError, match="502"):
+        pooled.get("/ten-slow-requests/?seconds=0")
+    opened = pooled.playbook("site")
+    assert opened.code == 0, opened.output
+    assert len(pooled.get("/ten-slow-requests/?seconds=0").split()) == 10

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible.errors import AnsibleError
-from ansible_collections.initech.django.tests.templates.render import evaluate, render, variables
+from ansible_collections.initech.django.tests.templates.render import evaluate, needs, render, variables
 
 
 def sshd(login: str = "admin", **inputs: Any) -> dict[str, str]:
@@ -85,3 +87,13 @@ def test_what_is_taken_back_on_a_new_host_is_stopped_while_systemd_still_knows_i
     undo = " ; ".join(variables("base")["__base_undo"])
     stopped, forgotten = (undo.index(f"systemctl {what}") for what in ("stop initech-firewall", "daemon-reload"))
     assert stopped < forgotten < undo.index("systemctl reload-or-restart initech-firewall")
+
+
+@needs("systemd-analyze")
+def test_the_swap_file_is_as_large_as_was_asked_for_and_systemd_reads_its_unit_as_it_is_meant(tmp_path: Path) -> None:
+    unit = tmp_path / "swap.service"
+    unit.write_text(render("base", "swap.service.j2", base_swap_size="64M"))
+    assert f"fallocate --length {64 * 1024**2} /swapfile.new" in unit.read_text()
+    verify = ["systemd-analyze", "verify", "--man=no", str(unit)]
+    assert subprocess.run(verify, capture_output=True, text=True, check=False).stderr == ""
+    assert files("__base_system")["/etc/systemd/system/initech-swap.service"]["state"] == "absent"

@@ -100,3 +100,8 @@ def test_updates_come_by_themselves_and_what_was_in_memory_is_not_written_down(h
 
 def test_the_journal_outlives_a_reboot(host: Host) -> None:
     assert host.file("/var/log/journal").is_directory
+
+
+def test_the_swap_file_is_wanted_and_left_to_the_machine_in_a_container(host: Host) -> None:
+    assert host.check_output("systemctl is-enabled initech-swap") == "enabled"
+    assert host.run("test -e /swapfile").rc != 0
