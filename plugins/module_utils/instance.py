@@ -175,20 +175,28 @@ def backlog(release: Release) -> int:
     return 0
 
 
-def drain(app: App, release: Release, claim: Claim | None) -> None:
-    """End a release that gets no new requests, without losing one that is on its way.
+def begin_to_drain(release: Release) -> None:
+    """Have a release end that gets no new requests, without losing one that is on its way.
 
-    gunicorn finishes what it has accepted. What still waits in the queue would be reset, so that goes first.
-
-    Args:
-        app: of the release.
-        release: which.
-        claim: whose doing it is.
+    gunicorn finishes what it has accepted, and nobody waits for that here. What still waits in the queue would be
+    reset, so that goes first.
     """
-    began = time.monotonic()
     deadline = time.monotonic() + BACKLOG_SECONDS
     while backlog(release) and time.monotonic() < deadline:
         time.sleep(0.02)
+    systemctl("stop", "--no-block", release.unit)
+
+
+def drain(app: App, release: Release, claim: Claim | None) -> None:
+    """Wait until a release has ended.
+
+    Args:
+        app: of the release.
+        release: which; it is not live any more.
+        claim: whose doing it is.
+    """
+    began = time.monotonic()
+    begin_to_drain(release)
     systemctl("stop", release.unit)
     systemctl("reset-failed", release.unit)
     if claim:

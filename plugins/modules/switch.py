@@ -8,7 +8,12 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.initech.django.plugins.module_utils import history, workers
-from ansible_collections.initech.django.plugins.module_utils.instance import drain, end_at_once, start, state_of
+from ansible_collections.initech.django.plugins.module_utils.instance import (
+    begin_to_drain,
+    end_at_once,
+    start,
+    state_of,
+)
 from ansible_collections.initech.django.plugins.module_utils.layout import App, Release
 from ansible_collections.initech.django.plugins.module_utils.lease import Claim, require
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem, require_room, room
@@ -20,7 +25,8 @@ description:
   - Starts the release beside the live one, and asks it over HTTP on its own socket, each of its workers. One that does
     not answer is stopped and marked as failed, and the end of its own log is shown. The live one never noticed.
   - Moves the link C(/srv/<app>/current), through which nginx finds both the socket and the static files.
-  - Drains the one that was live. It has accepted what was on its way to it, finishes that, and ends.
+  - Tells the one that was live to end. It has accepted what was on its way to it, and finishes that. Nobody waits for
+    it here, but in M(initech.django.drain).
   - Workers follow. Those of a new release start when it answers, and one that cannot be executed stops the switch.
     Those of the old one are told to end when the link has moved. Nobody waits for them, and systemd kills those that
     have not ended in their deadline.
@@ -88,7 +94,7 @@ def move(app: App, release: Release, claim: Claim | None) -> None:
 
 
 def switch(app: App, release: Release, options: Mapping[str, Any]) -> list[str]:
-    """Start a release, move all new requests to it, and let the one before finish.
+    """Start a release, move all new requests to it, and tell the one before to end.
 
     Returns:
         the units of workers that could not be executed.
@@ -114,7 +120,7 @@ def switch(app: App, release: Release, options: Mapping[str, Any]) -> list[str]:
         raise
     _, _, failed = workers.follow(app)
     if old and old != release:
-        drain(app, old, claim)
+        begin_to_drain(old)
     return failed
 
 
