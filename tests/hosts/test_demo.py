@@ -18,6 +18,11 @@ PAGE = "examples/slow_sql/pages/templates/pages/home.html"
 FOOTER = "The heading is a row of the database"
 
 
+def instances(demo: Demo) -> list[str]:
+    """Return the units of releases that run, or have not ended yet."""
+    return [line.split()[0] for line in demo.host("systemctl list-units --plain --no-legend 'slow-sql@*'").splitlines()]
+
+
 def stylesheets(demo: Demo) -> list[str]:
     """Return where the page has its stylesheet, by a name with a hash."""
     return re.findall(r"/static/pages/style\.[0-9a-f]{12}\.css", demo.get("/"))
@@ -105,7 +110,9 @@ def test_check_mode_says_what_would_be_deployed_and_does_not(demo: Demo) -> None
 def test_rollback_goes_to_the_previous_release_under_load_without_a_failed_request(demo: Demo) -> None:
     with Load(demo.connect) as load:
         rollback = demo.playbook("rollback")
+        left = instances(demo)
     assert rollback.code == 0, rollback.output
+    assert left == [f"slow-sql@{demo.live()}.service"]
     assert load.failures == {}
     assert load.answers["200"] > 200
     assert FOOTER in demo.get("/")
@@ -117,7 +124,10 @@ def test_rollback_goes_to_the_previous_release_under_load_without_a_failed_reque
 def test_slow_requests_in_flight_are_answered_while_a_release_is_replaced(demo: Demo) -> None:
     with Load(demo.connect, "/slow-sql/?x=7&seconds=4", seconds=12) as load:
         deploy = demo.playbook("deploy")
+        left = instances(demo)
     assert deploy.code == 0, deploy.output
+    # What it had to finish was waited for.
+    assert left == [f"slow-sql@{demo.live()}.service"]
     assert load.failures == {}
     assert load.answers["200"] >= 80
     assert "A new commit" in demo.get("/")
