@@ -129,7 +129,7 @@ def test_what_a_visitor_says_of_himself_is_believed_of_the_proxy_alone(demo: Dem
     told = get(demo, "/whoami", *claims, host="localhost").splitlines()[-1].split()
     assert told[2] == "https"
     assert told[1] != "192.0.2.77"
-    for scheme, believed in (("https", "https"), ("http", "http"), ("https,http", "http")):
+    for scheme, believed in (("https", "https"), ("http", "http"), ("http,https", "https")):
         headers = {"X-Forwarded-For": "192.0.2.77", "X-Forwarded-Proto": scheme}
         said = demo.host(f"python3 -c '{ASK}' https://localhost/whoami '{json.dumps(headers)}'")
         assert said == f"localhost 192.0.2.77 {believed}"
