@@ -125,6 +125,11 @@ def test_only_root_and_the_app_can_read_the_secrets(host: Host) -> None:
     assert host.run("runuser -u www-data -- test -r %s", file.path).rc != 0
 
 
+def test_the_app_cannot_read_what_was_deployed_when_and_by_whom(host: Host) -> None:
+    assert host.run("test -r /srv/slow-sql/history.jsonl").rc == 0
+    assert host.run("runuser -u slow-sql -- test -r /srv/slow-sql/history.jsonl").rc != 0
+
+
 def test_the_app_cannot_change_its_own_code(host: Host) -> None:
     places = "/srv/slow-sql/releases /srv/slow-sql/virtualenvs /srv/slow-sql/current /etc/slow-sql"
     # It cannot look into that of its backups either.
