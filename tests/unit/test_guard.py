@@ -73,12 +73,16 @@ def test_a_change_is_in_force_and_nobody_has_proven_it(systemd: Systemd, entry: 
     assert applied == "reload it"
 
 
-def test_what_nobody_has_proven_is_put_back_before_anything_else(systemd: Systemd, entry: Callable[..., Entry]) -> None:
+def test_what_nobody_has_proven_is_put_back_before_anything_else(
+    systemd: Systemd, entry: Callable[..., Entry], tmp_path: Path
+) -> None:
     first, second = entry("a").path, entry("b").path
     first.write_text("old")
     first.chmod(0o640)
-    guard.change([entry("a", content="new"), entry("b", content="b")], [], ["touch put-back"], 60)
+    told = tmp_path / "told"
+    guard.change([entry("a", content="new"), entry("b", content="b")], [], [f"touch {told}"], 60)
     guard.take_back()
+    assert told.exists()
     assert (first.read_text(), first.stat().st_mode & 0o777, second.exists()) == ("old", 0o640, False)
     # And only once.
     first.write_text("mine")
