@@ -145,10 +145,26 @@ def test_a_given_certificate_is_judged_before_anything_is_changed_and_then_shown
     assert given(pair, pair).changed == 0
 
 
+def is_taken_for_https(address: str, **header: str) -> bool:
+    """Tell whether Django takes what came by HTTP for HTTPS: of that alone it wants to know who referred to it."""
+    post = Request(f"http://{address}/admin/login/", data=b"", headers={"Host": NAME, **header})
+    with build_opener(NoRedirect).open(post, timeout=10) as answer:
+        text = answer.read().decode()
+    assert "CSRF verification failed" in text
+    return "requires a “Referer header”" in text
+
+
 def test_where_something_else_ends_tls_the_site_answers_by_http(demo: Demo, address: str) -> None:
-    plain = Request(f"http://{address}/healthz", headers={"Host": NAME})
+    forged = {"X-Forwarded-Proto": "https"}
+    made = provision(demo, "none")
+    assert made.code == 0, made.output
+    assert not is_taken_for_https(address)
+    assert not is_taken_for_https(address, **forged)
+
     made = provision(demo, "none", nginx_forwarded_proto="https")
     assert made.code == 0, made.output
+    assert is_taken_for_https(address)
+    plain = Request(f"http://{address}/healthz", headers={"Host": NAME})
     with build_opener(NoRedirect).open(plain, timeout=10) as answer:
         assert (answer.status, answer.headers["Strict-Transport-Security"]) == (200, None)
 

@@ -1,0 +1,91 @@
+"""Of several hosts one fails at the switch: it keeps what it has, and so does the environment as a whole."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from demo import HOST, Demo
+from load import Load
+
+SECOND = "demo-second"
+PAGE = "examples/slow_sql/pages/templates/pages/home.html"
+BROKEN = "/run/systemd/system/slow-sql@.service.d"
+RUNNING = "systemctl list-units --plain --no-legend --state=active 'slow-sql@*'"
+
+
+@pytest.fixture(scope="module", name="both", autouse=True)
+def _both(demo: Demo) -> Iterator[None]:
+    """Have the environment of a second host meanwhile."""
+    inventory = demo.path / "inventories/demo/hosts.yml"
+    before = inventory.read_text()
+    demo.checked(sys.executable, "molecule/throwaway.py", "up", SECOND)
+    inventory.write_text(f"{before.rstrip()}\n    {SECOND}:\n")
+    demo.checked("ansible-playbook", "site.yml", "-l", "demo")
+    yield
+    inventory.write_text(before)
+    demo.checked(sys.executable, "molecule/throwaway.py", "down", SECOND)
+
+
+@contextmanager
+def unable_to_start(demo: Demo) -> Iterator[None]:
+    """Have the second host start no release, though each is proven there."""
+    demo.host(
+        f"mkdir {BROKEN} && printf '[Service]\\nExecStartPre=/bin/false\\n' > {BROKEN}/broken.conf && "
+        "systemctl daemon-reload",
+        SECOND,
+    )
+    yield
+    demo.host(f"rm -r {BROKEN} && systemctl daemon-reload", SECOND)
+
+
+def change(demo: Demo, text: str) -> None:
+    """Commit something new to deploy."""
+    page = demo.path / PAGE
+    page.write_text(f"{page.read_text()}<!-- {text} -->\n")
+    demo.commit(text)
+
+
+def state(demo: Demo, name: str) -> tuple[str, list[str]]:
+    """Return what is live on a host, and the instances that run there."""
+    units = [line.split()[0] for line in demo.host(RUNNING, name).splitlines()]
+    return demo.host("basename $(readlink /srv/slow-sql/current)", name), units
+
+
+def test_where_one_host_fails_at_the_switch_those_that_had_switched_go_back(demo: Demo) -> None:
+    before = state(demo, HOST), state(demo, SECOND)
+    ((live, units), _) = before
+    assert before == ((live, units), (live, units))
+    assert units == [f"slow-sql@{live}.service"]
+    change(demo, "Not for the second host")
+    with Load(demo.connect, connections=2, pause=0.05) as load, unable_to_start(demo):
+        failed = demo.playbook("deploy")
+    assert load.failures == {}
+    assert failed.code != 0, failed.output
+    assert "is no good: it did not start" in failed.text
+    assert f"Went back to what they had: {HOST}" in failed.text
+    assert (state(demo, HOST), state(demo, SECOND)) == before
+
+
+def test_those_that_had_switched_stay_where_they_are_when_that_is_asked_for(demo: Demo) -> None:
+    live, _ = state(demo, SECOND)
+    change(demo, "For the first host")
+    with unable_to_start(demo):
+        failed = demo.playbook("deploy", "-e", "release_go_back=false")
+    assert failed.code != 0, failed.output
+    new, units = state(demo, HOST)
+    assert new != live
+    # The run ended before anyone waited for the old one, which was told to end all the same.
+    assert f"slow-sql@{new}.service" in units
+    assert f"Already at {new}, and left there: {HOST}" in failed.text
+    assert state(demo, SECOND) == (live, [f"slow-sql@{live}.service"])
+
+    again = demo.playbook("deploy")
+    assert again.code == 0, again.output
+    third = demo.playbook("deploy")
+    assert (third.code, third.changed) == (0, 0), third.output
+    first, second = state(demo, HOST), state(demo, SECOND)
+    assert first == second
+    assert first[1] == [f"slow-sql@{first[0]}.service"]
