@@ -7,16 +7,19 @@ import posixpath
 import re
 import shutil
 import tarfile
-import tempfile
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from ansible_collections.initech.django.plugins.module_utils.alone import alone
 from ansible_collections.initech.django.plugins.module_utils.commands import run, tail
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 
+IN_USE_SECONDS = 3600
+KEPT = 10
 LARGE = 1024 * 1024
 FULL_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
@@ -56,8 +59,8 @@ def check_repository(repository: str) -> None:
         )
 
 
-def git(directory: Path, *arguments: str) -> tuple[bool, str]:
-    """Run git in a repository; return whether it succeeded, and what it printed."""
+def git(directory: Path, *arguments: str, keep: int | None = None) -> tuple[bool, str]:
+    """Run git in a repository, with a descriptor that it inherits; return whether it succeeded, and what it printed."""
     configured = int(os.environ.get("GIT_CONFIG_COUNT") or 0)  # by whoever runs us, for example with credentials
     environment = {
         **os.environ,
@@ -71,7 +74,7 @@ def git(directory: Path, *arguments: str) -> tuple[bool, str]:
     }
     for key in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"):  # set where we run inside a git hook
         environment.pop(key, None)
-    result = run(["git", "-C", directory, *arguments], environment=environment)
+    result = run(["git", "-C", directory, *arguments], environment=environment, keep=keep)
     return result.returncode == 0, (result.stdout if result.returncode == 0 else result.stderr).strip()
 
 
@@ -104,20 +107,39 @@ def fetch(repository: str, version: str, cache: Path) -> Path:
             )
         return directory
     directory = cache / "repositories" / sha256(repository.encode()).hexdigest()[:16]
-    if not directory.exists():
-        directory.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=directory.parent) as draft:
-            ok, output = git(Path(draft), "clone", "--quiet", "--mirror", repository, "clone")
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    # Of two that fetch at once git refuses one.
+    with alone(cache / "locks" / directory.name) as lock:
+        if not directory.exists():
+            _clone(repository, directory, lock)
+        elif not (FULL_COMMIT.fullmatch(version) and git(directory, "cat-file", "-e", f"{version}^{{commit}}")[0]):
+            for left in directory.rglob("*.lock"):
+                left.unlink()  # of a git that was killed: no other one is at work here
+            ok, output = git(directory, "fetch", "--quiet", "--prune", "--force", "--tags", "origin", keep=lock)
             if not ok:
-                raise Problem(f"git cannot clone {repository}:\n{tail(output, 6)}\nCorrect release_repository.")
-            (Path(draft) / "clone").replace(directory)
-    elif not (FULL_COMMIT.fullmatch(version) and git(directory, "cat-file", "-e", f"{version}^{{commit}}")[0]):
-        ok, output = git(directory, "fetch", "--quiet", "--prune", "--force", "--tags", "origin")
-        if not ok:
-            raise Problem(f"git cannot fetch from {repository}:\n{tail(output, 6)}")
-        if version.startswith(("HEAD", "@")):
-            _follow_default_branch(directory)
+                raise Problem(f"git cannot fetch from {repository}:\n{tail(output, 6)}")
+            if version.startswith(("HEAD", "@")):
+                _follow_default_branch(directory)
     return directory
+
+
+def _clone(repository: str, directory: Path, lock: int) -> None:
+    """Clone a repository to where none is. It is there whole or not at all; what a killed run left makes way.
+
+    Args:
+        repository: its URL.
+        directory: where to.
+        lock: the descriptor of who may do so.
+
+    Raises:
+        Problem: it cannot be cloned.
+    """
+    draft = directory.with_name(f"{directory.name}.draft")
+    shutil.rmtree(draft, ignore_errors=True)
+    ok, output = git(directory.parent, "clone", "--quiet", "--mirror", repository, draft.name, keep=lock)
+    if not ok:
+        raise Problem(f"git cannot clone {repository}:\n{tail(output, 6)}\nCorrect release_repository.")
+    draft.replace(directory)
 
 
 def _follow_default_branch(directory: Path) -> None:
@@ -166,22 +188,27 @@ def pack(source: Source, cache: Path) -> Path:
         Problem: git cannot write it.
     """
     archive = cache / "archives" / f"{source.tree}.tar"
-    if archive.exists():
-        archive.touch()  # the oldest by use are the first to go
-    else:
-        archive.parent.mkdir(parents=True, exist_ok=True)
-        for old in sorted(archive.parent.glob("*.tar"), key=lambda path: path.stat().st_mtime)[:-10]:
-            old.unlink()
-        handle, draft = tempfile.mkstemp(dir=archive.parent, suffix=".draft")
-        os.close(handle)
-        try:
-            ok, output = git(source.directory, "archive", "--format=tar", "--output", draft, source.tree_ish)
+    with alone(archive.parent) as lock:
+        if archive.exists():
+            archive.touch()  # the oldest by use are the first to go
+        else:
+            _forget_old(archive.parent)
+            draft = archive.with_name("draft")
+            written = ("--format=tar", f"--output={draft}")
+            ok, output = git(source.directory, "archive", *written, source.tree_ish, keep=lock)
             if not ok:
+                draft.unlink(missing_ok=True)
                 raise Problem(f"git cannot pack {source.name}:\n{tail(output, 6)}")
-            shutil.move(draft, archive)
-        finally:
-            Path(draft).unlink(missing_ok=True)
+            draft.replace(archive)
     return archive
+
+
+def _forget_old(archives: Path) -> None:
+    """Remove all archives but the ten that were used last, and those that a run may still have to send."""
+    used = {archive: archive.stat().st_mtime for archive in archives.glob("*.tar")}
+    for archive in sorted(used, key=used.__getitem__)[:-KEPT]:
+        if time.time() - used[archive] > IN_USE_SECONDS:
+            archive.unlink()
 
 
 def read_files(archive: Path) -> dict[str, bytes]:

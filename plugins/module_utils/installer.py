@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import re
 import shutil
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import count
 from pathlib import Path
 
+from ansible_collections.initech.django.plugins.module_utils.alone import alone
 from ansible_collections.initech.django.plugins.module_utils.commands import run_or_fail
 from ansible_collections.initech.django.plugins.module_utils.indexes import index_environment
 from ansible_collections.initech.django.plugins.module_utils.virtualenvs import (
@@ -82,22 +81,6 @@ def find_place(directory: Path, name: str, used: Collection[Path] = ()) -> tuple
         if is_sound(path):
             return path, False
     raise AssertionError("count() does not end")
-
-
-@contextmanager
-def alone(directory: Path) -> Iterator[int]:
-    """Let one process at a time make virtualenvs in a directory.
-
-    What we start holds the lock too, so that an installer that outlives us is waited for: it would write into what the
-    next run makes. The kernel frees the lock whatever happens.
-    """
-    directory.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield descriptor
-    finally:
-        os.close(descriptor)
 
 
 def create(

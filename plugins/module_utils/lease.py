@@ -22,6 +22,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.initech.django.plugins.module_utils.alone import alone
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 
 EXPIRY_SECONDS = 45
@@ -150,12 +151,8 @@ def _alone(directory: Path) -> Iterator[None]:
     """Let one process at a time look at the claims and change them."""
     for path in (directory.parent, directory):
         path.mkdir(mode=0o700, exist_ok=True)
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    with alone(directory):
         yield
-    finally:
-        os.close(descriptor)
 
 
 def _is_busy(path: Path) -> bool:

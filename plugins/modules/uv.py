@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.initech.django.plugins.module_utils import installer
+from ansible_collections.initech.django.plugins.module_utils.alone import alone
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 from ansible_collections.initech.django.plugins.module_utils.virtualenvs import identify, is_sound
 
@@ -59,7 +60,7 @@ def install(version: str, indexes: list[str], check_mode: bool) -> bool:
     is_there = is_sound(virtualenv) and LINK.is_symlink() and LINK.readlink() == command
     if is_there or check_mode:
         return not is_there
-    with installer.alone(ROOT) as lock, tempfile.TemporaryDirectory() as directory:
+    with alone(ROOT) as lock, tempfile.TemporaryDirectory() as directory:
         pin = f"uv=={version}"
         requirements = Path(directory, "requirements.txt")
         requirements.write_text(f"{pin}\n", encoding="utf-8")

@@ -313,7 +313,8 @@ class Ground:
         if sorted(code == 0 for code in codes) != [False, True]:
             outcome.problems.append(f"they ended with {codes}: {outputs[0][-800:]} | {outputs[1][-800:]}")
         elif "slow-sql is being deployed by" not in outputs[codes.index(0) - 1]:
-            outcome.problems.append("the other one was not told by whom it is being deployed")
+            said = outputs[codes.index(0) - 1][-800:]
+            outcome.problems.append(f"the other one was not told by whom it is being deployed: {said}")
         outcome.problems += [f"{count} times {what}" for what, count in load.failures.items()]
         outcome.problems += [] if text in self.demo.get("/") else ["the new release is not live in the end"]
         outcome.problems += self.left()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import shutil
 import tarfile
+import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -124,6 +127,19 @@ def test_a_remote_is_asked_again_for_what_a_branch_and_a_tag_mean_now(
     assert refusal(remote, "gone", cache).startswith(f"{remote} has no version 'gone'. Its branches: main. ")
 
 
+def test_a_fetch_that_was_killed_stands_in_nobodys_way(
+    local: Path, remote: str, cache: Path, git: Git, commit: Commit
+) -> None:
+    commit(local, {"a": "1"})
+    mirror = resolve(remote, "main", "", cache).directory
+    # What git leaves in that case.
+    for name in ("packed-refs.lock", "refs/heads/main.lock"):
+        (mirror / name).parent.mkdir(parents=True, exist_ok=True)
+        (mirror / name).touch()
+    newest = commit(local, {"a": "2"})
+    assert resolve(remote, "main", "", cache).commit == newest
+
+
 def test_head_is_the_default_branch_that_the_remote_has_now(
     local: Path, remote: str, cache: Path, git: Git, commit: Commit
 ) -> None:
@@ -145,6 +161,21 @@ def test_a_full_commit_that_was_fetched_once_needs_no_network(
     assert resolve(remote, first, "", cache).commit == first
     assert refusal(remote, "main", cache).startswith(f"git cannot fetch from {remote}:\n")
     assert refusal(remote, "0" * 40, cache).startswith(f"git cannot fetch from {remote}:\n")
+
+
+def test_runs_that_ask_a_remote_at_once_do_not_stand_in_each_others_way(
+    local: Path, remote: str, cache: Path, git: Git, commit: Commit
+) -> None:
+    def ask(_: object) -> str:
+        return resolve(remote, "main", "", cache).commit
+
+    with ThreadPoolExecutor(4) as pool:
+        # First all of them clone it, and then all of them fetch.
+        for number in range(2):
+            newest = commit(local, {"a": str(number)})
+            for branch in range(50):
+                git(local, "branch", "--force", f"branch-{branch}", newest)
+            assert set(pool.map(ask, range(4))) == {newest}
 
 
 def test_a_remote_that_cannot_be_cloned_is_told_and_leaves_nothing(remote: str, cache: Path, git: Git) -> None:
@@ -291,6 +322,63 @@ def test_only_the_newest_archives_are_kept(local: Path, cache: Path, commit: Com
         archives.append(pack(resolve(str(local), "main", "", cache), cache))
         os.utime(archives[-1], (number, number))
     assert {path for path in archives if path.exists()} == set(archives[-11:])
+
+
+def test_what_a_run_may_still_have_to_send_is_kept_however_many_came_after_it(
+    local: Path, cache: Path, commit: Commit
+) -> None:
+    archives = []
+    for number in range(13):
+        commit(local, {"a": str(number)})
+        archives.append(pack(resolve(str(local), "main", "", cache), cache))
+        os.utime(archives[-1], (time.time() - 1800 + number,) * 2)
+    assert all(path.exists() for path in archives)
+
+
+def test_runs_that_pack_at_once_do_not_stumble_over_what_the_others_remove(
+    local: Path, cache: Path, commit: Commit
+) -> None:
+    sources = []
+    for number in range(6):
+        commit(local, {"a": str(number)})
+        sources.append(resolve(str(local), "main", "", cache))
+    (cache / "archives").mkdir(parents=True)
+    for number in range(500):
+        path = cache / "archives" / f"{number}.tar"
+        path.touch()
+        os.utime(path, (number, number))
+    with ThreadPoolExecutor(len(sources)) as pool:
+        archives = list(pool.map(lambda source: pack(source, cache), sources))
+    assert [read_files(archive)["a"] for archive in archives] == [b"0", b"1", b"2", b"3", b"4", b"5"]
+
+
+@pytest.mark.parametrize("step", ["clone", "archive"])
+def test_what_a_killed_run_has_half_made_is_neither_used_nor_kept(
+    step: str, remote: str, local: Path, cache: Path, commit: Commit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit(local, {"a": "1"})
+    program = tmp_path / "bin" / "git"
+    program.parent.mkdir()
+    program.write_text(f"""#!/bin/sh
+{shutil.which("git")} "$@"
+case " $* " in *" {step} "*) kill -9 $PPID; esac
+""")
+    program.chmod(0o755)
+
+    def run() -> None:
+        pack(resolve(remote, "main", "", cache), cache)
+
+    with monkeypatch.context() as patch:
+        patch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+        killed = multiprocessing.get_context("fork").Process(target=run)
+        killed.start()
+        killed.join()
+    assert killed.exitcode == -9
+    source = resolve(remote, "main", "", cache)
+    archive = pack(source, cache)
+    assert read_files(archive) == {"a": b"1"}
+    assert list(archive.parent.iterdir()) == [archive]
+    assert list((cache / "repositories").iterdir()) == [source.directory]
 
 
 def test_a_tree_that_cannot_be_packed_leaves_no_archive(local: Path, cache: Path, commit: Commit) -> None:

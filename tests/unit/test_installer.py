@@ -12,11 +12,11 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+from ansible_collections.initech.django.plugins.module_utils.alone import alone
 from ansible_collections.initech.django.plugins.module_utils.commands import CA_BUNDLE
 from ansible_collections.initech.django.plugins.module_utils.installer import (
     Source,
     Wanted,
-    alone,
     complete,
     create,
     find_place,
@@ -350,7 +350,7 @@ HOLD = """
 import sys
 from pathlib import Path
 from ansible_collections.initech.django.plugins.module_utils.commands import run
-from ansible_collections.initech.django.plugins.module_utils.installer import alone
+from ansible_collections.initech.django.plugins.module_utils.alone import alone
 with alone(Path(sys.argv[1])) as lock:
     print("alone", flush=True)
     if sys.argv[2:]:
