@@ -6,6 +6,7 @@ import re
 import subprocess
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 from clone import CLONE, HOST, Demo, new_commit, playbook
 from measure import Figure, timed
@@ -29,16 +30,28 @@ EMPTY_DATABASE = "cd /tmp; runuser -u postgres -- psql --quiet --dbname=slow_sql
 ENV_OF_BARE = "install -D -m 0600 /srv/slow-sql/current/project/.env /etc/bare/env"
 
 
-def bare(action: str) -> None:
-    """Have the plain shell script do something.
+def bare(action: str, *hosts: str) -> None:
+    """Have the plain shell script do something on the demo's host, or on others all at once.
 
     Raises:
         RuntimeError: it failed.
     """
-    command = ["bench/bare.sh", ".throwaway/ssh_config", HOST, action]
-    result = subprocess.run(command, cwd=CLONE, check=False, capture_output=True, text=True)
-    if result.returncode != 0:
-        raise RuntimeError(f"bare.sh {action}:\n{result.stdout}{result.stderr}")
+
+    def run(host: str) -> None:
+        command = ["bench/bare.sh", ".throwaway/ssh_config", host, action]
+        result = subprocess.run(command, cwd=CLONE, check=False, capture_output=True, text=True)
+        if result.returncode != 0:
+            raise RuntimeError(f"bare.sh {action} on {host}:\n{result.stdout}{result.stderr}")
+
+    with ThreadPoolExecutor(len(hosts) or 1) as pool:
+        list(pool.map(run, hosts or (HOST,)))
+
+
+def prepare_bare(demo: Demo, *hosts: str) -> None:
+    """Prepare what the plain shell script deploys beside the app."""
+    for host in hosts:
+        demo.host(ENV_OF_BARE, host)
+    bare("prepare", *hosts)
 
 
 def compare(
@@ -73,8 +86,7 @@ def compare(
 
 def figures(demo: Demo) -> list[Figure]:
     """Measure all deploys of one host."""
-    demo.host(ENV_OF_BARE)
-    bare("prepare")
+    prepare_bare(demo, HOST)
 
     def reset() -> None:
         demo.host(RESET)

@@ -1,4 +1,7 @@
-"""The same deploy to one host and to several: what must not grow with their number."""
+"""The same deploy to one host and to several: what must not grow with their number.
+
+Beside it the floor does the same work on all of them at once. With few cores that, too, is more than a few times one.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import re
 from pathlib import Path
 
 from clone import Demo, host_names, new_commit, playbook, throwaway
+from deploys import FLOOR, bare, prepare_bare
 from measure import Figure, timed
 
 NUMBERS = (1, 2, 4, 8)
@@ -31,15 +35,18 @@ def figures(demo: Demo, most: int) -> list[Figure]:
     if others := names[1:]:
         throwaway("up", *others)
         playbook(demo, "site")
+    prepare_bare(demo, *names)
     seconds: dict[int, list[float]] = {number: [] for number in numbers}
+    floor: dict[int, list[float]] = {number: [] for number in numbers}
     for _ in range(ROUNDS):
         for number in numbers:
             new_commit(demo)
-            limit = ",".join(names[:number])
-            seconds[number].append(timed(playbook, demo, "deploy", limit))
-            print(f"deploy to {number}: {seconds[number][-1]:.1f} s", flush=True)
+            seconds[number].append(timed(playbook, demo, "deploy", ",".join(names[:number])))
+            floor[number].append(timed(bare, "deploy", *names[:number]))
+            print(f"deploy to {number}: {seconds[number][-1]:.1f} s, {FLOOR}: {floor[number][-1]:.1f} s", flush=True)
     return [
-        Figure(f"code-only deploy to {number}", each, "to one host", seconds[1], 3 if number == 8 else None)
-        for number, each in seconds.items()
+        Figure(f"{name} to {number}", taken[number], "to one host", taken[1], goal if number == 8 else None)
+        for name, taken, goal in (("code-only deploy", seconds, 3), (f"{FLOOR}, all at once,", floor, None))
+        for number in numbers
         if number > 1
     ]
