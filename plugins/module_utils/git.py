@@ -7,19 +7,17 @@ import posixpath
 import re
 import shutil
 import tarfile
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from ansible_collections.initech.django.plugins.module_utils import archives
 from ansible_collections.initech.django.plugins.module_utils.alone import alone
 from ansible_collections.initech.django.plugins.module_utils.commands import run, tail
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 
-IN_USE_SECONDS = 3600
-KEPT = 10
 LARGE = 1024 * 1024
 FULL_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
@@ -187,28 +185,14 @@ def pack(source: Source, cache: Path) -> Path:
     Raises:
         Problem: git cannot write it.
     """
-    archive = cache / "archives" / f"{source.tree}.tar"
-    with alone(archive.parent) as lock:
-        if archive.exists():
-            archive.touch()  # the oldest by use are the first to go
-        else:
-            _forget_old(archive.parent)
-            draft = archive.with_name("draft")
-            written = ("--format=tar", f"--output={draft}")
-            ok, output = git(source.directory, "archive", *written, source.tree_ish, keep=lock)
-            if not ok:
-                draft.unlink(missing_ok=True)
-                raise Problem(f"git cannot pack {source.name}:\n{tail(output, 6)}")
-            draft.replace(archive)
-    return archive
 
+    def write(path: Path, lock: int) -> None:
+        written = ("--format=tar", f"--output={path}")
+        ok, output = git(source.directory, "archive", *written, source.tree_ish, keep=lock)
+        if not ok:
+            raise Problem(f"git cannot pack {source.name}:\n{tail(output, 6)}")
 
-def _forget_old(archives: Path) -> None:
-    """Remove all archives but the ten that were used last, and those that a run may still have to send."""
-    used = {archive: archive.stat().st_mtime for archive in archives.glob("*.tar")}
-    for archive in sorted(used, key=used.__getitem__)[:-KEPT]:
-        if time.time() - used[archive] > IN_USE_SECONDS:
-            archive.unlink()
+    return archives.provide(cache / "archives" / f"{source.tree}.tar", write)
 
 
 def read_files(archive: Path) -> dict[str, bytes]:

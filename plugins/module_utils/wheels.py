@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import tarfile
 from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from pathlib import Path
 
+from ansible_collections.initech.django.plugins.module_utils import archives
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 from ansible_collections.initech.django.plugins.module_utils.requirements import Pin
 from packaging.utils import (
@@ -67,13 +67,11 @@ def pack_wheels(directory: Path, pins: Sequence[Pin], cache: Path) -> Path:
         Problem: see `select`.
     """
     files = select(directory, pins)
-    archive = cache / "wheels" / f"{sha256(b''.join(_entries(files))).hexdigest()[:16]}.tar"
-    if archive.exists():
-        return archive
-    archive.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    draft = archive.with_name(f"{archive.name}.{os.getpid()}.draft")
-    with tarfile.open(draft, "w") as tar:
-        for file in files:
-            tar.add(file, arcname=file.name)
-    draft.replace(archive)
-    return archive
+    name = sha256(b"".join(_entries(files))).hexdigest()[:16]
+
+    def write(path: Path, _: int) -> None:
+        with tarfile.open(path, "w") as tar:
+            for file in files:
+                tar.add(file, arcname=file.name)
+
+    return archives.provide(cache / "wheels" / f"{name}.tar", write)

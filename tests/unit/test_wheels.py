@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -143,6 +144,15 @@ def test_a_file_that_was_replaced_is_packed_again(tmp_path: Path, pack: Callable
     with (tmp_path / "wheels" / "alpha-1.0-py3-none-any.whl").open("ab") as file:
         file.write(b"more")
     assert pack() != archive
+
+
+def test_archives_that_nobody_has_used_for_long_are_removed(tmp_path: Path, pack: Callable[[], Path]) -> None:
+    old = [tmp_path / "cache" / "wheels" / f"{number}.tar" for number in range(15)]
+    old[0].parent.mkdir(parents=True)
+    for number, archive in enumerate(old):
+        archive.touch()
+        os.utime(archive, (number, number))
+    assert set(pack().parent.iterdir()) == {pack(), *old[-10:]}
 
 
 def test_nothing_but_the_archive_is_left_and_only_its_owner_sees_it(tmp_path: Path, pack: Callable[[], Path]) -> None:
