@@ -315,24 +315,25 @@ def test_what_git_is_told_not_to_export_is_not_packed(local: Path, cache: Path, 
     assert read_files(pack(resolve(str(local), "main", "", cache), cache)).keys() == {".gitattributes", "b"}
 
 
-def test_only_the_newest_archives_are_kept(local: Path, cache: Path, commit: Commit) -> None:
+def thirteen(local: Path, cache: Path, commit: Commit, since: float) -> list[Path]:
+    """Return the archives of thirteen versions, the first used since then, each other one a second after the other."""
     archives = []
     for number in range(13):
         commit(local, {"a": str(number)})
         archives.append(pack(resolve(str(local), "main", "", cache), cache))
-        os.utime(archives[-1], (number, number))
+        os.utime(archives[-1], (since + number,) * 2)
+    return archives
+
+
+def test_only_the_newest_archives_are_kept(local: Path, cache: Path, commit: Commit) -> None:
+    archives = thirteen(local, cache, commit, 0)
     assert {path for path in archives if path.exists()} == set(archives[-11:])
 
 
 def test_what_a_run_may_still_have_to_send_is_kept_however_many_came_after_it(
     local: Path, cache: Path, commit: Commit
 ) -> None:
-    archives = []
-    for number in range(13):
-        commit(local, {"a": str(number)})
-        archives.append(pack(resolve(str(local), "main", "", cache), cache))
-        os.utime(archives[-1], (time.time() - 1800 + number,) * 2)
-    assert all(path.exists() for path in archives)
+    assert all(path.exists() for path in thirteen(local, cache, commit, time.time() - 1800))
 
 
 def test_runs_that_pack_at_once_do_not_stumble_over_what_the_others_remove(
