@@ -99,19 +99,19 @@ def wrong_with(app: App, release: Release, options: Mapping[str, Any]) -> str:
     return ask() or ("" if is_live else wrong_with_each(workers_of(app, release, deadline), ask))
 
 
-def ended_within(release: Release, began: float, seconds: float, others: Sequence[str]) -> str:
-    """Wait until a release has run for so long, and return that it or a worker ended meanwhile, or nothing.
+def ended_within(release: Release, seconds: float, others: Sequence[str]) -> str:
+    """Wait for so long, and return that a release that has answered, or a worker, ended meanwhile, or nothing.
 
     Args:
         release: which.
-        began: when it was started, as time.monotonic() has it.
-        seconds: since then.
+        seconds: how long.
         others: the units of its workers.
     """
+    began = time.monotonic()
     while (elapsed := time.monotonic() - began) < seconds:
         time.sleep(min(0.2, seconds - elapsed))
         if state_of(release) != (True, False):
-            return f"it ended {elapsed:.0f} s after it was started"
+            return f"it ended {elapsed:.0f} s after it had answered"
         ended = [unit for unit in others if workers.has_ended(unit)]
         if ended:
             return workers.said(ended)
@@ -149,9 +149,9 @@ def start(app: App, release: Release, options: Mapping[str, Any], claim: Claim |
         # A release that was live once goes live again, even where it knows nothing of a worker that came after it.
         if not wrong and not was_live(app, release):
             others = workers.units_of(workers.listed(app), release)
-            wrong = wrong_with_workers(app, release) or ended_within(release, began, options["seconds"], others)
+            wrong = wrong_with_workers(app, release) or ended_within(release, options["seconds"], others)
         elif not wrong:
-            wrong = ended_within(release, began, options["seconds"], [])
+            wrong = ended_within(release, options["seconds"], [])
     if wrong:
         # Of a failure the history has one line, and nothing that the project printed.
         wrong, _, log = wrong.partition("\n")

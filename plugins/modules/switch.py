@@ -63,7 +63,7 @@ options:
     type: int
     default: 60
   seconds:
-    description: How long it must have run without an end before it goes live, in seconds.
+    description: How long it must go on running once it has answered, before it goes live, in seconds.
     type: int
     default: 0
 attributes:

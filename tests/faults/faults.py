@@ -40,7 +40,7 @@ BAD: dict[str, tuple[str, str, str, str]] = {
         VIEWS,
         "import os\n",
         "import os, threading\nthreading.Timer(10, os.kill, (os.getppid(), 9)).start()\n",
-        "s after it was started",
+        "s after it had answered",
     ),
 }
 """Releases that are no good: a file, what is replaced in it and by what, and what the message says."""

@@ -1,0 +1,73 @@
+"""A release that ends soon after it answered is no good, however long its start took."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.initech.django.plugins.module_utils import instance
+from ansible_collections.initech.django.plugins.module_utils.layout import App
+from ansible_collections.initech.django.plugins.module_utils.problem import Problem
+
+
+class Host:
+    """Stands in for systemd and for the clock: a release that answers late, and ends some time after."""
+
+    def __init__(self, starts: float, lives: float) -> None:
+        """Take how long it takes to start, and how long it then lives, in seconds."""
+        self.now, self.starts, self.lives = 1000.0, starts, lives
+        self.told: list[str] = []
+
+    def systemctl(self, verb: str, *_: str) -> tuple[bool, str]:
+        """Return that it went well, after a while."""
+        self.told.append(verb)
+        self.now += self.starts if verb == "start" else 0
+        return True, ""
+
+    def state_of(self, *_: Any) -> tuple[bool, bool]:
+        """Return whether it still runs."""
+        return self.now < 1000 + self.starts + self.lives, False
+
+    def monotonic(self) -> float:
+        """Return what the clock shows."""
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        """Let time go by."""
+        self.now += seconds
+
+
+def started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, host: Host) -> None:
+    """Start a release that has to live for twelve seconds."""
+    monkeypatch.setattr(App, "processes", property(lambda _: tmp_path / "processes.json"))
+    monkeypatch.setattr(App, "history", property(lambda _: tmp_path / "history.jsonl"))
+    monkeypatch.setattr(App, "live", lambda _: None)
+    monkeypatch.setattr(instance, "time", host)
+    for name, function in {
+        "systemctl": host.systemctl,
+        "state_of": host.state_of,
+        "wrong_with": lambda *_: "",
+        "log_of": lambda _: "its log",
+    }.items():
+        monkeypatch.setattr(instance, name, function)
+    app = App("shop")
+    instance.start(app, app.release("20261124T101500Z-1a2b3c4d"), {"seconds": 12}, None)
+
+
+@pytest.mark.parametrize("starts", [0.5, 5, 30])
+def test_the_seconds_count_from_its_answer_so_a_slow_start_does_not_shorten_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, starts: float
+) -> None:
+    host = Host(starts, lives=10)
+    with pytest.raises(Problem, match=r"it ended 10 s after it had answered(.|\n)*its log"):
+        started(tmp_path, monkeypatch, host)
+    assert host.told[-1] == "reset-failed"
+    assert '"failed"' in (tmp_path / "history.jsonl").read_text()
+
+
+def test_one_that_lives_longer_is_good(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    host = Host(starts=5, lives=13)
+    started(tmp_path, monkeypatch, host)
+    assert host.told == ["start"]
+    assert host.now == pytest.approx(1000 + 5 + 12)
