@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Deploy the example project to a throwaway host on this machine, as `make demo` does.
 
-The site is published at https://127.0.0.1:${DEMO_PORT:-8443}. Its secrets are made here, encrypted
-at once, and known to nobody.
+The site is published at https://127.0.0.1:${DEMO_PORT:-8443}, from a host with Debian 13 or DEMO_DISTRIBUTION. Its
+secrets are made here, encrypted at once, and known to nobody.
 """
 
 from __future__ import annotations
@@ -48,8 +48,12 @@ def main() -> int:
     """Boot the host, run the playbook, and show that the site works."""
     os.chdir(ROOT)
     url = f"https://127.0.0.1:{os.environ.get('DEMO_PORT') or 8443}"
+    distribution = os.environ.get("DEMO_DISTRIBUTION")
     steps = (
-        [*THROWAWAY, "up", "demo-host", "--publish", f"{url.rpartition(':')[2]}:443"],
+        [
+            *(*THROWAWAY, "up", "demo-host", "--publish", f"{url.rpartition(':')[2]}:443"),
+            *(("--distribution", distribution) if distribution else ()),
+        ],
         ["ansible-playbook", "site.yml", "-l", "demo"],
     )
     make_secrets()

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Boot throwaway Debian hosts: real systemd, real sshd, gone with one command.
+"""Boot throwaway Debian and Ubuntu hosts: real systemd, real sshd, gone with one command.
 
 The demo, Molecule and the benches all get their hosts here:
 
@@ -7,8 +7,8 @@ The demo, Molecule and the benches all get their hosts here:
     ssh -F .throwaway/ssh_config demo
     python3 molecule/throwaway.py down demo
 
-A host is a podman container whose process 1 is systemd, from an image that mmdebstrap builds out of Debian's own
-packages, so no container registry is involved. Ports are published on 127.0.0.1 only.
+A host is a podman container whose process 1 is systemd, from an image that mmdebstrap builds out of the
+distribution's own packages, so no container registry is involved. Ports are published on 127.0.0.1 only.
 """
 
 from __future__ import annotations
@@ -46,7 +46,13 @@ LABEL = "initech-throwaway"
 STATE = Path("/run/initech-throwaway")
 NAMESPACE = STATE / "mnt"
 
-SUITES = {"debian12": "bookworm", "debian13": "trixie"}
+SUITES = {
+    "debian12": "bookworm",
+    "debian13": "trixie",
+    "ubuntu2204": "jammy",
+    "ubuntu2404": "noble",
+    "ubuntu2604": "resolute",
+}
 DEFAULT_DISTRIBUTION = "debian13"
 TOOLS = {  # what the machine must have, and the package that brings it
     "podman": "podman",
@@ -63,7 +69,7 @@ BROWSER = {  # and for tests that are a visitor
 PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 BOOT_SECONDS = 90
 
-PACKAGES = "systemd,systemd-sysv,dbus,python3,sudo,ca-certificates,iproute2,procps,openssh-server"
+PACKAGES = "apt,systemd,systemd-sysv,dbus,python3,sudo,ca-certificates,iproute2,procps,openssh-server"
 CUSTOMISATION = (
     # "*" and not the locked "!": sshd without PAM refuses locked accounts even with a key.
     """chroot "$1" useradd --create-home --shell /bin/bash --password '*' admin""",
@@ -134,7 +140,22 @@ class Host:
 def recipe(distribution: str) -> tuple[str, ...]:
     """Return the command that builds the image, less the file it writes. No mirror: the tool's default decides."""
     hooks = (f"--customize-hook={hook.strip()}" for hook in CUSTOMISATION)
-    return ("mmdebstrap", "--quiet", "--variant=minbase", f"--include={PACKAGES}", *hooks, SUITES[distribution])
+    # A server that Ubuntu installs has both.
+    components = ("--components=main,universe",) if is_ubuntu(distribution) else ()
+    include = f"--include={PACKAGES}"
+    return ("mmdebstrap", "--quiet", "--variant=minbase", include, *components, *hooks, SUITES[distribution])
+
+
+def is_ubuntu(distribution: str) -> bool:
+    """Tell whether it is signed by Ubuntu's keys, which a Debian does not have."""
+    return distribution.startswith("ubuntu")
+
+
+def ubuntu_keyring(file: str) -> tuple[str, ...]:
+    """Return the command that writes Ubuntu's keys to a file: of a package of Debian, which is signed by Debian's."""
+    hook = f'--extract-hook=cp "$1/usr/share/keyrings/ubuntu-archive-keyring.gpg" {shlex.quote(file)}'
+    include = "--include=ubuntu-archive-keyring"
+    return ("mmdebstrap", "--quiet", "--variant=extract", include, hook, SUITES["debian13"], "/dev/null")
 
 
 def image_name(distribution: str) -> str:
@@ -374,8 +395,14 @@ def ensure_image(distribution: str) -> None:
             print(f"building the {distribution} image (once, about 20 s)", flush=True)
             # Not piped into podman: an image must not come of half a build.
             with tempfile.TemporaryDirectory(dir="/var/tmp", prefix="initech-throwaway-") as directory:
-                archive = f"{directory}/image.tar"
-                execute(*as_root(*recipe(distribution), archive))
+                archive, keyring = f"{directory}/image.tar", f"{directory}/ubuntu.gpg"
+                command = recipe(distribution)
+                if is_ubuntu(distribution):
+                    # apt checks signatures as a user of its own.
+                    Path(directory).chmod(0o755)
+                    execute(*as_root(*ubuntu_keyring(keyring)))
+                    command = (command[0], f"--keyring={keyring}", *command[1:])
+                execute(*as_root(*command, archive))
                 podman("import", "--quiet", archive, image)
 
 
@@ -541,7 +568,7 @@ def run(name: str, command: list[str]) -> None:
 
 def main() -> int:
     """Read the command line and do what it says."""
-    parser = argparse.ArgumentParser(description="Boot throwaway Debian hosts on this machine.")
+    parser = argparse.ArgumentParser(description="Boot throwaway Debian and Ubuntu hosts on this machine.")
     commands = parser.add_subparsers(dest="action", required=True)
     for action, text in (("up", "boot hosts and wait until SSH answers"), ("down", "remove hosts")):
         command = commands.add_parser(action, help=text)
