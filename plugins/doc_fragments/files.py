@@ -40,7 +40,9 @@ options:
         type: str
         default: ""
       validate:
-        description: A command that fails where the content is no good, with C(%s) in place of a file that has it.
+        description:
+          - A command that fails where the content is no good, with C(%s) in place of a file that has it.
+          - Or C(unit), to have systemd tell. A program that the unit starts need not be there yet.
         type: str
         default: ""
 """

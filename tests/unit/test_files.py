@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
+from ansible_collections.initech.django.plugins.module_utils import files
 from ansible_collections.initech.django.plugins.module_utils.files import Entry, place
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
+from ansible_collections.initech.django.tests.templates.render import needs
 
 OWNER, GROUP = Path(__file__).owner(), Path(__file__).group()
 
@@ -107,6 +110,41 @@ def test_what_its_own_program_finds_wrong_is_not_written(tmp_path: Path) -> None
 def test_the_program_sees_the_file_with_its_mode(tmp_path: Path) -> None:
     check = """sh -c 'test "$(stat -c %%a "$1")" = 640' - %s""".replace("%%", "%")
     assert placed(tmp_path / "a b.conf", content="x", mode="0640", validate=check)
+
+
+@pytest.mark.parametrize(
+    ("usage", "options"),
+    [("  --man=no\n  --recursive-errors=MODE  of systemd 250\n", ["--recursive-errors=no"]), ("  --man=no\n", [])],
+)
+def test_systemd_is_asked_of_a_unit_whose_program_is_not_there_yet_with_options_that_it_knows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, usage: str, options: list[str]
+) -> None:
+    """Ubuntu 22.04 has systemd 249."""
+    asked: list[tuple[str, str, list[str]]] = []
+
+    def run(command: list[str]) -> CompletedProcess[str]:
+        if command[-1] == "--help":
+            return CompletedProcess(command, 0, usage, "")
+        file = Path(command[-1])
+        asked.append((file.name, file.read_text(), command[:-1]))
+        return CompletedProcess(command, 0, "", "")
+
+    monkeypatch.setattr(files, "run", run)
+    text = "[Service]\nExecStart=/no/such/%i/gunicorn --config a\nExecReload=/bin/sh -c b\n"
+    assert placed(tmp_path / "shop@.service", content=text, validate="unit")
+    expected = "[Service]\nExecStart=/bin/true --config a\nExecReload=/bin/sh -c b\n"
+    assert asked == [("check@.service", expected, ["systemd-analyze", "verify", "--man=no", *options])]
+    assert placed(tmp_path / "shop.timer", content="[Timer]\n", validate="unit")
+    assert asked[1][0] == "check.timer"
+
+
+@needs("systemd-analyze")
+def test_a_unit_that_systemd_refuses_is_not_written(tmp_path: Path) -> None:
+    path = tmp_path / "shop.service"
+    with pytest.raises(Problem, match=r"shop\.service stays as it is.*\n.*no ExecStart="):
+        placed(path, content="[Service]\nRestart=no\n", validate="unit")
+    assert os.listdir(tmp_path) == []
+    assert placed(path, content="[Service]\nExecStart=/no/such\n", validate="unit")
 
 
 @pytest.mark.parametrize(
