@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-import ssl
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from datetime import datetime
-from functools import partial
 from itertools import cycle
 
-from demo import AUTHORITY, HOST, Demo, Result, free_port
+from demo import HOST, Demo, Result, free_port, visitor
 from faults import BAD, Ground, Outcome
-from load import Load, Request, SafeConnection
+from load import Load, Request
 
 PAGE = "/healthz"
 CONNECTIONS = 40
@@ -134,12 +132,6 @@ class UnderLoad:
             is_slow = during > before + SLOWER
             outcome.problems += [f"p99 {during:.3f} s, before it {before:.3f} s"] if is_slow else []
         return outcome
-
-
-def visitor(demo: Demo, name: str, port: int) -> Callable[[], SafeConnection]:
-    """Return what connects to a host's site, and trusts that host's authority."""
-    trusting = ssl.create_default_context(cadata=demo.host(f"cat {AUTHORITY}", name))
-    return partial(SafeConnection, ("127.0.0.1", port), "127.0.0.1", trusting)
 
 
 def three_hosts(ground: Ground) -> Outcome:

@@ -9,10 +9,10 @@ import socket
 import ssl
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from http import HTTPStatus
 from pathlib import Path
 from urllib.error import HTTPError
@@ -159,6 +159,12 @@ class Demo:
         """Commit everything in the clone."""
         identity = ("-c", "user.name=test", "-c", "user.email=test@example.com")
         self.checked("git", *identity, "commit", "--quiet", "--all", "--message", message)
+
+
+def visitor(demo: Demo, name: str, port: int) -> Callable[[], SafeConnection]:
+    """Return what connects to a host's site, and trusts that host's authority."""
+    trusting = ssl.create_default_context(cadata=demo.host(f"cat {AUTHORITY}", name))
+    return partial(SafeConnection, ("127.0.0.1", port), "127.0.0.1", trusting)
 
 
 def free_port() -> int:
