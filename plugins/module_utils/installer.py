@@ -15,6 +15,7 @@ from pathlib import Path
 from ansible_collections.initech.django.plugins.module_utils.alone import alone
 from ansible_collections.initech.django.plugins.module_utils.commands import run_or_fail
 from ansible_collections.initech.django.plugins.module_utils.indexes import index_environment
+from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 from ansible_collections.initech.django.plugins.module_utils.virtualenvs import (
     MARKER,
     fingerprint,
@@ -24,6 +25,8 @@ from ansible_collections.initech.django.plugins.module_utils.virtualenvs import 
 
 SEEDS = ("pip", "setuptools", "wheel")
 """What `python -m venv` puts into a virtualenv by itself."""
+ANOTHER_PYTHON = re.compile(r"not satisfy Python|require a different python version|requires a different Python")
+"""How uv and pip say that a package is not for the interpreter."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +117,10 @@ def create(
     with index_environment(source.indexes, uses_uv=bool(source.uv)) as environment:
 
         def step(*command: str | Path) -> None:
-            run_or_fail(command, failure, environment=environment, timeout=3600, keep=lock)
+            try:
+                run_or_fail(command, failure, environment=environment, timeout=3600, keep=lock)
+            except Problem as problem:
+                raise Problem(explained(str(problem), requirements.name)) from None
 
         if source.uv:
             # Copies: a file that were linked into other virtualenvs would change in all of them.
@@ -130,6 +136,14 @@ def create(
                 step(interpreter, "-m", "pip", "uninstall", "--quiet", "--yes", *unwanted)
     # uv leaves a file that everybody may write.
     (path / ".lock").unlink(missing_ok=True)
+
+
+def explained(said: str, name: str) -> str:
+    """Return what an installer said, and what to do where the interpreter is not the one that a file is made for."""
+    if not ANOTHER_PYTHON.search(said):
+        return said
+    advice = "Set python_version to that one, or freeze it with the host's own."
+    return f"{said}\n{name} was frozen for another Python. {advice}"
 
 
 def complete(path: Path, python: str, version: str, files: Mapping[str, str]) -> None:

@@ -19,6 +19,7 @@ from ansible_collections.initech.django.plugins.module_utils.installer import (
     Wanted,
     complete,
     create,
+    explained,
     find_place,
     provide,
     virtualenv_name,
@@ -179,6 +180,34 @@ def test_where_one_line_has_a_hash_all_need_one(tmp_path: Path, wheel: Wheel, in
 def test_without_hashes_none_are_asked_for(tmp_path: Path, wheel: Wheel, install: Callable[..., Path]) -> None:
     wheel(tmp_path / "wheels", "alpha")
     assert listing(install("alpha==1.0")) == ["alpha==1.0"]
+
+
+ANOTHER_PYTHON = (
+    "requirements.txt was frozen for another Python. Set python_version to that one, or freeze it with the host's own."
+)
+
+
+@with_pip
+def test_a_file_that_was_frozen_for_another_python_says_what_to_set(
+    tmp_path: Path, wheel: Wheel, install: Callable[..., Path]
+) -> None:
+    metadata = "Metadata-Version: 2.1\nName: alpha\nVersion: 1.0\nRequires-Python: >=4\n"
+    pin = wheel(tmp_path / "wheels", "alpha", files={"alpha-1.0.dist-info/METADATA": metadata})
+    *_, last = refusal(install, pin)
+    assert last == ANOTHER_PYTHON
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Because the current Python version (3.10.12) does not satisfy Python>=3.11 and a==1 depends on Python>=3.11",
+        "ERROR: Ignored the following versions that require a different python version: 1.0 Requires-Python >=3.11",
+        "ERROR: Package 'a' requires a different Python: 3.10.12 not in '>=3.11'",
+    ],
+)
+def test_so_it_does_in_the_words_of_uv_and_of_an_index(said: str) -> None:
+    assert explained(said, "requirements.txt") == f"{said}\n{ANOTHER_PYTHON}"
+    assert explained("error: No solution found", "requirements.txt") == "error: No solution found"
 
 
 @with_uv
