@@ -45,7 +45,7 @@ units: setup
 	nice -n 5 pytest -q --numprocesses auto --dist worksteal tests/unit tests/roles tests/templates
 
 .PHONY: test
-test: check ## Run all tests: those, all versions of django-environ, Molecule on Debian 12 and 13, and deploys of a fresh clone
+test: check ## Run all tests: those, all versions of django-environ, Molecule on Debian 12 and 13, and deploys of a fresh clone, also to Ubuntu
 	pytest --numprocesses auto tests/environ
 	molecule test --all
 	pytest --numprocesses 2 --dist loadfile tests/hosts
