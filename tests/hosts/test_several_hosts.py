@@ -20,12 +20,14 @@ RUNNING = "systemctl list-units --plain --no-legend --state=active 'slow-sql@*'"
 def _both(demo: Demo) -> Iterator[None]:
     """Have the environment of a second host meanwhile."""
     inventory = demo.path / "inventories/demo/hosts.yml"
-    before = inventory.read_text()
+    good = demo.checked("git", "rev-parse", "HEAD").strip()
     demo.checked(sys.executable, "molecule/throwaway.py", "up", SECOND)
-    inventory.write_text(f"{before.rstrip()}\n    {SECOND}:\n")
+    inventory.write_text(f"{inventory.read_text().rstrip()}\n    {SECOND}:\n")
     demo.checked("ansible-playbook", "site.yml", "-l", "demo")
     yield
-    inventory.write_text(before)
+    # The inventory too, which was committed with what is deployed here.
+    demo.checked("git", "reset", "--quiet", "--hard", good)
+    demo.checked("ansible-playbook", "deploy.yml", "-l", "demo")
     demo.checked(sys.executable, "molecule/throwaway.py", "down", SECOND)
 
 

@@ -29,18 +29,18 @@ Visit = Callable[[], SafeConnection]
 @pytest.fixture(scope="module")
 def sites(demo: Demo) -> Iterator[dict[str, Visit]]:
     """Have three hosts in place of the demo's, and return what connects to the site of each."""
-    inventory = demo.path / "inventories/demo/hosts.yml"
-    before = inventory.read_text()
+    good = demo.checked("git", "rev-parse", "HEAD").strip()
     ports = {name: free_port() for name in DISTRIBUTIONS}
     for name, distribution in DISTRIBUTIONS.items():
         options = ("--distribution", distribution, "--publish", f"{ports[name]}:443")
         demo.checked(sys.executable, "molecule/throwaway.py", "up", name, *options)
     demo.host(PYTHON, OLDER)
     hosts = {name: {"python_version": "3.11"} if name == OLDER else {} for name in DISTRIBUTIONS}
-    inventory.write_text(json.dumps({"demo": {"hosts": hosts}}))
+    (demo.path / "inventories/demo/hosts.yml").write_text(json.dumps({"demo": {"hosts": hosts}}))
     demo.checked("ansible-playbook", "site.yml", "-l", "demo")
     yield {name: visitor(demo, name, port) for name, port in ports.items()}
-    inventory.write_text(before)
+    # The inventory too, which was committed with the page.
+    demo.checked("git", "reset", "--quiet", "--hard", good)
     demo.checked(sys.executable, "molecule/throwaway.py", "down", *DISTRIBUTIONS)
 
 
