@@ -139,8 +139,7 @@ class Entry:
             return ""
         if self.validate == UNIT:
             return wrong_with_unit(self.path.name, self.content)
-        result = run(shlex.split(self.validate.replace("%s", shlex.quote(str(draft)))))
-        return tail(result.stdout + result.stderr) or "no reason was given" if result.returncode else ""
+        return refusal(shlex.split(self.validate.replace("%s", shlex.quote(str(draft)))))
 
     def _own(self, path: Path) -> None:
         try:
@@ -162,6 +161,14 @@ def specification() -> dict[str, Any]:
     return {"files": {"type": "list", "elements": "dict", "required": True, "options": entry}}
 
 
+def refusal(command: list[str]) -> str:
+    """Return what a command said when it failed, or nothing where it did not fail."""
+    result = run(command)
+    if result.returncode == 0:
+        return ""
+    return tail(result.stdout + result.stderr) or f"{command[0]} gave no reason"
+
+
 def wrong_with_unit(name: str, text: str) -> str:
     """Return what systemd finds wrong with a unit, or nothing. A program that it starts need not be there yet.
 
@@ -180,8 +187,7 @@ def wrong_with_unit(name: str, text: str) -> str:
     with tempfile.TemporaryDirectory() as directory:
         file = Path(directory, f"check{'@' if '@.' in name else ''}{Path(name).suffix}")
         file.write_text(PROGRAM.sub(is_there, text), encoding="utf-8")
-        result = run([*verify, str(file)])
-    return tail(result.stdout + result.stderr) or "no reason was given" if result.returncode else ""
+        return refusal([*verify, str(file)])
 
 
 def attributes(path: Path) -> str:

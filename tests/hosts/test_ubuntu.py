@@ -51,6 +51,13 @@ def get(visit: Visit, path: str) -> tuple[int, str]:
         return response.status, response.read().decode()
 
 
+def serves(visit: Visit) -> bool:
+    try:
+        return get(visit, "/healthz")[0] == 200
+    except (OSError, HTTPException):
+        return False
+
+
 def well(run: Result) -> Result:
     assert run.code == 0, run.output
     return run
@@ -104,10 +111,3 @@ def test_after_a_reboot_they_serve_again_by_themselves(demo: Demo, sites: dict[s
             assert time.monotonic() < deadline, f"{name} does not serve"
             time.sleep(0.2)
     assert well(demo.playbook("provision")).changed == 0
-
-
-def serves(visit: Visit) -> bool:
-    try:
-        return get(visit, "/healthz")[0] == 200
-    except (OSError, HTTPException):
-        return False
