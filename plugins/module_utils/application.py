@@ -52,6 +52,10 @@ answer = {{
     "uses_environ": "environ" in sys.modules,
     "said": said,
     "lacking": [key for key in {keys!r} if key not in os.environ],
+    "kept": [
+        alias for alias, each in connections.settings.items()
+        if each["CONN_MAX_AGE"] != 0 and not each["ENGINE"].endswith(("sqlite3", "dummy"))
+    ],
     "driver": "",
     "cooperative": True,
     "one": 0.0,
@@ -174,6 +178,21 @@ def check_warnings(answer: Mapping[str, Any]) -> list[str]:
     return WARNING.findall(answer["check"])
 
 
+def connection_warnings(answer: Mapping[str, Any]) -> list[str]:
+    """Return which databases' connections pile up, a line each.
+
+    Django keeps a connection for the thread that opened it. Under gevent that is a greenlet, and ends with its request.
+
+    Args:
+        answer: from `load`.
+    """
+    return [
+        f"CONN_MAX_AGE of the database {alias} is not 0: under gevent what is kept open serves no other request, "
+        "and piles up. Set it to 0; where connecting takes too long, gunicorn_pgbouncer helps"
+        for alias in answer["kept"]
+    ]
+
+
 def settings_problems(
     answer: Mapping[str, Any], manage: str, wanted: str, app_environment: str, wsgi: str
 ) -> Iterator[str]:
@@ -183,14 +202,17 @@ def settings_problems(
         answer: from `load`.
         manage: the settings module that manage.py loads.
         wanted: ENVIRONMENT of `.env`: the settings module, or its last part; empty if the project does not go by it.
+            A module whose last part is `settings` is that of all environments, and makes of ENVIRONMENT what it likes.
         app_environment: the name of the environment.
         wsgi: the module of the WSGI application.
     """
     loaded = answer["settings"]
+    last = loaded.rpartition(".")[2]
     if loaded != manage:
         yield f"manage.py loads the settings {manage}, and {wsgi} loads {loaded}: both are to go by ENVIRONMENT in .env"
-    elif wanted and loaded != wanted and loaded.rpartition(".")[2] != wanted:
-        yield f"ENVIRONMENT in .env is {wanted}, and manage.py and {wsgi} load the settings {loaded}"
+    elif wanted not in ("", loaded, last) and last != "settings":
+        wrong = f"ENVIRONMENT in .env is {wanted}, and manage.py and {wsgi} load the settings {loaded}"
+        yield f"{wrong}. Set ENVIRONMENT: {last} in release_env, or have both load what ENVIRONMENT names"
     if answer["debug"] and app_environment != "demo":
         yield f"DEBUG is on in {loaded}: every visitor could read settings and source. Set DEBUG: false in release_env"
     if answer["uses_environ"] and answer["lacking"]:

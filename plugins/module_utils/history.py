@@ -97,7 +97,7 @@ def failures(path: Path, release: str, step: str, claim: Claim | None) -> Iterat
         yield
     except Problem as problem:
         if claim:
-            message = str(problem).partition("\n")[0][:LONGEST_MESSAGE]
+            message = str(problem).partition("\n")[0].rstrip(":")[:LONGEST_MESSAGE]
             record(path, release, FAILED, claim, step=step, message=message)
         raise
 

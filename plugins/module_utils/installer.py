@@ -27,6 +27,10 @@ SEEDS = ("pip", "setuptools", "wheel")
 """What `python -m venv` puts into a virtualenv by itself."""
 ANOTHER_PYTHON = re.compile(r"not satisfy Python|require a different python version|requires a different Python")
 """How uv and pip say that a package is not for the interpreter."""
+NOT_BUILT = re.compile(
+    r"gcc'|g\+\+'|cc' failed|fatal error: \S+\.h|pg_config executable|pkg-config|\bcargo\b|\bcmake\b", re.IGNORECASE
+)
+"""How compilers and those who call them say what they lack."""
 
 
 @dataclass(frozen=True)
@@ -139,11 +143,19 @@ def create(
 
 
 def explained(said: str, name: str) -> str:
-    """Return what an installer said, and what to do where the interpreter is not the one that a file is made for."""
-    if not ANOTHER_PYTHON.search(said):
-        return said
-    advice = "Set python_version to that one, or freeze it with the host's own."
-    return f"{said}\n{name} was frozen for another Python. {advice}"
+    """Return what an installer said, and what to do about it where that is known.
+
+    Args:
+        said: by the installer.
+        name: of the file of requirements.
+    """
+    if ANOTHER_PYTHON.search(said):
+        advice = "Set python_version to that one, or freeze it with the host's own."
+        return f"{said}\n{name} was frozen for another Python. {advice}"
+    if NOT_BUILT.search(said):
+        advice = "Name the Debian packages that it takes above its line in requirements_to_freeze.txt, for example"
+        return f"{said}\nA package is compiled on the host. {advice}: # apt: gcc libpq-dev python3-dev"
+    return said
 
 
 def complete(path: Path, python: str, version: str, files: Mapping[str, str]) -> None:

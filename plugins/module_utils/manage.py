@@ -17,6 +17,9 @@ from ansible_collections.initech.django.plugins.module_utils.problem import Prob
 SWITCH = "GEVENT_PATCH"
 """What projects of our template read before they patch."""
 
+NO_MYSQL = "Did you install mysqlclient?"
+"""What Django says where nothing takes the place of mysqlclient."""
+
 DAY = 86400
 """No command is given up before, in seconds: a migration takes what it takes."""
 
@@ -38,9 +41,11 @@ answer = {{
     "problem": "",
 }}
 if "django.contrib.staticfiles" in settings.INSTALLED_APPS:
-    settings.STATIC_ROOT = {static!r}
+    from django.test import override_settings
     try:
-        call_command("collectstatic", interactive=False, verbosity=0)
+        # A storage that the project has used already would keep the place that it found then.
+        with override_settings(STATIC_ROOT={static!r}):
+            call_command("collectstatic", interactive=False, verbosity=0)
     except (Exception, SystemExit):
         answer["problem"] = traceback.format_exc()
 print()
@@ -113,15 +118,21 @@ def manage(
     Raises:
         Problem: it failed; the message shows the end of what it printed.
     """
-    return run_or_fail(
-        [release.virtualenv / "bin" / "python", "manage.py", *arguments],
-        failure,
-        user=release.app,
-        cwd=release.project,
-        environment={**unpatched(release), **(more or {}), **environment(release, env_as_environment)},
-        timeout=DAY,
-        keep=keep,
-    )
+    try:
+        return run_or_fail(
+            [release.virtualenv / "bin" / "python", "manage.py", *arguments],
+            failure,
+            user=release.app,
+            cwd=release.project,
+            environment={**unpatched(release), **(more or {}), **environment(release, env_as_environment)},
+            timeout=DAY,
+            keep=keep,
+        )
+    except Problem as problem:
+        if NO_MYSQL not in str(problem):
+            raise
+        advice = "PyMySQL takes its place, in settings: import pymysql; pymysql.install_as_MySQLdb()"
+        raise Problem(f"{problem}\n{advice}") from None
 
 
 def marked(output: str) -> Any:

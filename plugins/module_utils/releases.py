@@ -31,6 +31,8 @@ STOPPED = {
     MIGRATED: "after it had migrated the database",
     STARTED: "before it went live",
 }
+SHOWN = 10
+"""How many migrations of a deploy are shown. The first one of a big project has hundreds."""
 COLUMNS = ("release", "state", "when (UTC)", "by", "version", "outcome")
 
 
@@ -171,7 +173,8 @@ def table(history: Sequence[Mapping[str, Any]]) -> list[str]:
         found.append(line)
         if row["migrations"]:
             backup = f"; backup before: {row['backup']}" if row["backup"] else ""
-            found.append(f"  migrated: {', '.join(row['migrations'])}{backup}")
+            names, rest = row["migrations"][:SHOWN], len(row["migrations"][SHOWN:])
+            found.append(f"  migrated: {', '.join(names)}{f', and {rest} more' if rest else ''}{backup}")
     return found
 
 

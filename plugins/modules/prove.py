@@ -22,6 +22,7 @@ description:
     is off outside demo.
   - The WSGI application is loaded as gunicorn loads it, and then the standard library and the database driver are
     patched by gevent, and ten waits in the database take one wait.
+  - Warns of connections to the database that Django is to keep, which under gevent nobody uses again.
   - Reads which migrations were applied, and warns of what code that does not know a new one does not survive, by
     Django's own operations, for example a column that is removed while the live release still reads it. What raw SQL
     and Python do, nobody can say.
@@ -53,7 +54,7 @@ EXAMPLES = """
 """
 RETURN = """
 django_warnings:
-  description: The warnings of C(check --deploy).
+  description: The warnings of C(check --deploy), and which databases' connections would pile up.
   type: list
   elements: str
   returned: success
@@ -81,7 +82,8 @@ def prove(options: dict[str, Any]) -> tuple[list[str], list[migrations.Migration
     dotenv = parse((release.project / ".env").read_text(encoding="utf-8"))
     plan = migrations.PLAN if options["migrates"] and manifest["has_database"] else ""
     answer = application.load(release, as_environment, plan)
-    warnings = application.check_warnings(answer)
+    warnings = [f"manage.py check --deploy: {each}" for each in application.check_warnings(answer)]
+    warnings += application.connection_warnings(answer)
     module = manifest["wsgi"].partition(":")[0]
     loaded, wanted = manifest["settings"], dotenv.get("ENVIRONMENT", "")
     found = [
@@ -118,7 +120,7 @@ def main() -> None:
         module.fail_json(msg=str(problem))
     dangers = migrations.warnings(pending)
     for warning in warnings:
-        module.warn(f"manage.py check --deploy: {warning}")
+        module.warn(warning)
     for danger in dangers:
         module.warn(f"The live release goes on until the new one is there, and may fail meanwhile: {danger}")
     module.exit_json(changed=False, django_warnings=warnings, plan=migrations.lines(pending), dangers=dangers)

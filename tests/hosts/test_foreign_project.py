@@ -33,6 +33,7 @@ DATABASES = {
         "USER": "foreign",
         "PASSWORD": os.environ["DB_PASSWORD"],
         "HOST": "127.0.0.1",
+        "CONN_MAX_AGE": 60,
     },
     "local": {"ENGINE": "django.db.backends.sqlite3", "NAME": BASE_DIR / "local.sqlite3"},
 }
@@ -93,6 +94,12 @@ def home(request):
 
 urlpatterns = [path("", home)]
 """
+# As Wagtail does it: by this the storage has its place before collectstatic is called.
+MODELS = """
+from django.contrib.staticfiles.storage import HashedFilesMixin, staticfiles_storage
+
+IS_HASHED = isinstance(staticfiles_storage, HashedFilesMixin)
+"""
 MANAGE = """
 import os
 import sys
@@ -138,6 +145,7 @@ def make_project(path: Path, pins: list[str]) -> None:
         "requirements/production.txt": "-r base.txt\n",
         "src/manage.py": MANAGE,
         "src/shop/__init__.py": "",
+        "src/shop/models.py": MODELS,
         "src/shop/urls.py": URLS,
         "src/shop/wsgi.py": WSGI,
         "src/shop/settings/__init__.py": "",
@@ -170,6 +178,7 @@ def test_it_is_deployed_and_the_demo_beside_it_goes_on(demo: Demo, foreign: App)
     before = demo.live()
     site = foreign.playbook("site")
     assert site.code == 0, site.output
+    assert "CONN_MAX_AGE of the database default is not 0" in site.text
     answer = json.loads(foreign.get("/"))
     assert answer["users"] == 0
     assert answer["settings"] == "shop.settings.production"

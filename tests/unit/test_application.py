@@ -13,6 +13,7 @@ from ansible_collections.initech.django.plugins.module_utils.application import 
     PATCHED,
     check_warnings,
     code,
+    connection_warnings,
     gevent_problems,
     settings_problems,
 )
@@ -66,8 +67,21 @@ def test_manage_and_wsgi_that_load_different_settings_are_told_apart() -> None:
 
 def test_other_settings_than_environment_says_are_told() -> None:
     assert judge(wanted="staging") == [
-        "ENVIRONMENT in .env is staging, and manage.py and shop.wsgi load the settings shop.settings.prod"
+        (
+            "ENVIRONMENT in .env is staging, and manage.py and shop.wsgi load the settings shop.settings.prod. "
+            "Set ENVIRONMENT: prod in release_env, or have both load what ENVIRONMENT names"
+        )
     ]
+
+
+def test_settings_of_all_environments_may_make_of_environment_what_they_like() -> None:
+    assert judge(manage="shop.settings", settings="shop.settings", wanted="staging") == []
+
+
+def test_connections_that_would_pile_up_are_warned_of() -> None:
+    assert connection_warnings({**GOOD, "kept": []}) == []
+    (warning,) = connection_warnings({**GOOD, "kept": ["default"]})
+    assert warning.startswith("CONN_MAX_AGE of the database default is not 0")
 
 
 def test_debug_is_for_the_demo_alone() -> None:

@@ -87,7 +87,7 @@ def test_a_step_that_fails_leaves_its_reason_and_nothing_of_what_the_project_pri
     with pytest.raises(Problem, match="SECRET"), steps(path, A, "prove", PROVED, CLAIM):
         raise Problem("check --deploy failed (exit code 1):\nSECRET_KEY=...")
     (found,) = read(path)
-    assert (found.event, found.step, found.message) == (FAILED, "prove", "check --deploy failed (exit code 1):")
+    assert (found.event, found.step, found.message) == (FAILED, "prove", "check --deploy failed (exit code 1)")
     assert "SECRET" not in path.read_text()
 
 

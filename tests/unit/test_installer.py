@@ -160,6 +160,19 @@ def test_a_file_with_another_hash_is_refused(tmp_path: Path, wheel: Wheel, insta
     assert "0" * 64 in "\n".join(others)
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "error: [Errno 2] No such file or directory: 'x86_64-linux-gnu-gcc'",
+        "error: command 'cc' failed: No such file or directory",
+        "psycopg_c/types.c:12:10: fatal error: Python.h: No such file or directory",
+        "Error: pg_config executable not found.",
+    ],
+)
+def test_what_cannot_be_compiled_says_how_to_name_what_it_takes(said: str) -> None:
+    assert explained(said, "requirements.txt").endswith("for example: # apt: gcc libpq-dev python3-dev")
+
+
 @with_pip
 def test_what_python_brings_along_is_no_excuse_for_a_file_with_another_hash(
     tmp_path: Path, wheel: Wheel, install: Callable[..., Path]

@@ -111,3 +111,8 @@ def test_an_application_that_ends_its_process_is_refused(answers: Answers) -> No
 def test_settings_that_cannot_be_read_stop_the_deploy(answers: Answers, code: int, message: str) -> None:
     release = answers.say("Set the SECRET_KEY environment variable\n", code)
     assert refused(lambda: manage.collect_static(release)) == message
+
+
+def test_without_a_driver_for_mysql_it_is_said_what_takes_its_place(answers: Answers) -> None:
+    release = answers.say("Error loading MySQLdb module.\nDid you install mysqlclient?\n", 1)
+    assert refused(lambda: manage.collect_static(release)).endswith("pymysql.install_as_MySQLdb()")

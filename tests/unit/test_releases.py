@@ -172,6 +172,13 @@ def test_columns_are_aligned_and_migrations_stand_below() -> None:
     assert migrated == "  migrated: pages.0003_more; backup before: F1"
 
 
+def test_of_hundreds_of_migrations_only_some_are_named() -> None:
+    (row,) = rows(run(B, "begun staged proved migrated started live drained finished"), on_host(B, releases=B), 5, 20)
+    names = [f"pages.{number:04}" for number in range(1, 41)]
+    lines = table([{**row, "migrations": names, "backup": ""}])
+    assert lines[-1] == f"  migrated: {', '.join(names[:10])}, and 30 more"
+
+
 def test_a_host_without_a_history_says_so() -> None:
     assert table([]) == ["nothing was deployed yet"]
 
