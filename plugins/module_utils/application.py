@@ -76,7 +76,11 @@ except Exception as error:
 answer["check"] = words.getvalue()
 vendor = connections["default"].vendor if "default" in connections.settings else ""
 if vendor == "postgresql":
-    from django.db.backends.postgresql.psycopg_any import is_psycopg3
+    try:
+        from django.db.backends.postgresql.psycopg_any import is_psycopg3
+    except ImportError:
+        # Django before 4.2 knows psycopg2 alone.
+        is_psycopg3 = False
     answer["driver"] = "psycopg" if is_psycopg3 else "psycopg2"
     if not is_psycopg3:
         from psycopg2.extensions import get_wait_callback
