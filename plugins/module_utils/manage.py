@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,8 +18,20 @@ from ansible_collections.initech.django.plugins.module_utils.problem import Prob
 SWITCH = "GEVENT_PATCH"
 """What projects of our template read before they patch."""
 
-NO_MYSQL = "Did you install mysqlclient?"
-"""What Django says where nothing takes the place of mysqlclient."""
+ADVICE = (
+    (
+        re.compile(r"Did you install mysqlclient\?"),
+        "PyMySQL takes its place, in settings: import pymysql; pymysql.install_as_MySQLdb()",
+    ),
+    (
+        re.compile(r"(?:PermissionError|Read-only file system).*/releases/"),
+        (
+            "An app does not write into its release. It logs to standard error, which the journal keeps, and writes "
+            "below its HOME, into MEDIA_ROOT, or into what gunicorn_writable_directories names."
+        ),
+    ),
+)
+"""What a project may fail with, and what to do about it."""
 
 DAY = 86400
 """No command is given up before, in seconds: a migration takes what it takes."""
@@ -94,6 +107,11 @@ def unpatched(release: Release) -> dict[str, str]:
     return {} if has_switch else {SWITCH: "off"}
 
 
+def advised(said: str) -> str:
+    """Return what a project said while it failed, with what to do about it where that is known."""
+    return "\n".join([said, *(advice for words, advice in ADVICE if words.search(said))])
+
+
 def manage(
     release: Release,
     arguments: Sequence[str],
@@ -129,10 +147,7 @@ def manage(
             keep=keep,
         )
     except Problem as problem:
-        if NO_MYSQL not in str(problem):
-            raise
-        advice = "PyMySQL takes its place, in settings: import pymysql; pymysql.install_as_MySQLdb()"
-        raise Problem(f"{problem}\n{advice}") from None
+        raise Problem(advised(str(problem))) from None
 
 
 def marked(output: str) -> Any:

@@ -113,6 +113,12 @@ def test_settings_that_cannot_be_read_stop_the_deploy(answers: Answers, code: in
     assert refused(lambda: manage.collect_static(release)) == message
 
 
-def test_without_a_driver_for_mysql_it_is_said_what_takes_its_place(answers: Answers) -> None:
-    release = answers.say("Error loading MySQLdb module.\nDid you install mysqlclient?\n", 1)
-    assert refused(lambda: manage.collect_static(release)).endswith("pymysql.install_as_MySQLdb()")
+@pytest.mark.parametrize(
+    ("said", "advice"),
+    [
+        ("Error loading MySQLdb module.\nDid you install mysqlclient?", "pymysql.install_as_MySQLdb()"),
+        ("PermissionError: [Errno 13] Permission denied: '/srv/shop/releases/1/source/shop.log'", "directories names."),
+    ],
+)
+def test_for_what_many_projects_fail_with_it_is_said_what_to_do(answers: Answers, said: str, advice: str) -> None:
+    assert refused(lambda: manage.collect_static(answers.say(f"{said}\n", 1))).endswith(advice)
