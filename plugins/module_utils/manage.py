@@ -51,13 +51,20 @@ answer = {{
     "media_root": str(settings.MEDIA_ROOT or ""),
     "sqlite": [str(each["NAME"]) for each in connections.settings.values() if "lite" in each["ENGINE"]],
     "has_database": any(each["ENGINE"] != "django.db.backends.dummy" for each in connections.settings.values()),
+    "looks_up": False,
     "problem": "",
 }}
 if "django.contrib.staticfiles" in settings.INSTALLED_APPS:
+    from django.contrib.staticfiles.storage import ManifestFilesMixin, StaticFilesStorage, staticfiles_storage
     from django.test import override_settings
     try:
         # A storage that the project has used already would keep the place that it found then.
         with override_settings(STATIC_ROOT={static!r}):
+            is_here = isinstance(staticfiles_storage, ManifestFilesMixin) and isinstance(
+                staticfiles_storage, StaticFilesStorage
+            )
+            place = getattr(staticfiles_storage, "manifest_storage", staticfiles_storage)
+            answer["looks_up"] = is_here and getattr(place, "location", "") == staticfiles_storage.location
             call_command("collectstatic", interactive=False, verbosity=0)
     except (Exception, SystemExit):
         answer["problem"] = traceback.format_exc()
@@ -219,7 +226,7 @@ def collect_static(release: Release, env_as_environment: bool = False) -> dict[s
     """Collect static files where nginx serves them, whatever STATIC_ROOT says, and return what the settings say.
 
     Raises:
-        Problem: the settings cannot be imported, or collectstatic failed.
+        Problem: the settings cannot be imported, collectstatic failed, or names would be looked up where no release is.
     """
     shutil.rmtree(release.static, ignore_errors=True)
     release.static.mkdir(mode=0o755)
@@ -241,6 +248,12 @@ def collect_static(release: Release, env_as_environment: bool = False) -> dict[s
     root = inside(release, settings["static_root"])
     if root:
         link_away(root, release.static)
+    elif settings["looks_up"]:
+        place = settings["static_root"] or "not set"
+        raise Problem(
+            f"STATIC_ROOT is {place}, and while the project serves it looks up the names of its static files there. "
+            'Each release has its own: write STATIC_ROOT = BASE_DIR / "static"'
+        )
     return settings
 
 

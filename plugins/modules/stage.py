@@ -21,8 +21,9 @@ module: stage
 short_description: Complete a release from its unpacked source, virtualenv and .env
 description:
   - Writes C(.env) beside manage.py, for root and the app alone to read.
-  - Collects the static files where nginx serves them, whatever C(STATIC_ROOT) says, and lets uploads into the source
-    go to the app's media directory, and databases of SQLite in it to the app's home.
+  - Collects the static files where nginx serves them, whatever C(STATIC_ROOT) says. One outside of the source is
+    refused where hashed names are looked up in it.
+  - Lets uploads into the source go to the app's media directory, and databases of SQLite in it to the app's home.
   - Writes the manifest last. A release without it is half-made and never used.
 author: The initech.django team
 extends_documentation_fragment:

@@ -181,7 +181,7 @@ def test_uploads_to_anywhere_else_are_left_alone(release: Release, media_root: s
     assert list(release.source.rglob("*")) == before
 
 
-SETTINGS: dict[str, Any] = {"static_root": "", "problem": ""}
+SETTINGS: dict[str, Any] = {"static_root": "", "looks_up": False, "problem": ""}
 
 
 @pytest.fixture
@@ -216,6 +216,17 @@ def test_the_projects_own_directory_of_static_files_leads_to_what_was_collected(
     collect_static(release)
     assert root.readlink() == release.static
     assert files(root) == {"site.css": "collected", "logo": "of the repository"}
+
+
+@pytest.mark.parametrize(("root", "said"), [("/var/www/static", "/var/www/static"), ("", "not set")])
+def test_names_that_would_be_looked_up_where_no_release_is_are_refused(
+    release: Release, answer: dict[str, Any], root: str, said: str
+) -> None:
+    answer["static_root"] = root
+    assert collect_static(release) == answer
+    answer["looks_up"] = True
+    with pytest.raises(Problem, match=f"STATIC_ROOT is {said}, and while"):
+        collect_static(release)
 
 
 def test_a_collectstatic_that_fails_stops_the_deploy_with_its_words(release: Release, answer: dict[str, Any]) -> None:
