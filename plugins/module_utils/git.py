@@ -19,6 +19,8 @@ from ansible_collections.initech.django.plugins.module_utils.commands import run
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 
 LARGE = 1024 * 1024
+LFS = b"version https://git-lfs.github.com/spec/"
+"""What the file begins with that git has in place of a large one (git-lfs, docs/spec.md)."""
 FULL_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
@@ -213,6 +215,33 @@ def read_files(archive: Path) -> dict[str, bytes]:
                 files[member.name] = content.read() if content else b""
     contents = {link: files.get(_end(link, links), b"") for link in links}
     return {**files, **contents}
+
+
+def left_out(archive: Path, files: Mapping[str, bytes]) -> list[str]:
+    """Return what git has only a reference to, so that it is not packed, a line each.
+
+    Args:
+        archive: from `pack`.
+        files: what is in it.
+    """
+    with tarfile.open(archive) as tar:
+        members = tar.getmembers()
+    parents = {posixpath.dirname(member.name) for member in members}
+    # git knows no empty directories.
+    found = [
+        f"{member.name} is a git submodule, and what is in it is not deployed. What the project needs of it belongs "
+        "into requirements_to_freeze.txt or into the project's own repository"
+        for member in members
+        if member.isdir() and member.name not in parents
+    ]
+    large = [path for path, content in files.items() if content.startswith(LFS)]
+    if large:
+        others = f" and {len(large) - 1} more" if large[1:] else ""
+        found.append(
+            f"{large[0]}{others} lies in Git LFS, and what is deployed is what git has in its place. Commit the file "
+            f"itself: git lfs untrack {large[0]}"
+        )
+    return found
 
 
 def _end(link: str, links: Mapping[str, str]) -> str:

@@ -75,6 +75,16 @@ Packed = Callable[..., dict[str, Any]]
 Refusal = Callable[..., str]
 
 
+def test_what_git_only_refers_to_is_warned_of(repository: Path, packed: Packed, git: Git, commit: Commit) -> None:
+    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 5\n"
+    first = commit(repository, {**PROJECT, "logo.png": pointer, "photo.png": pointer})
+    git(repository, "update-index", "--add", "--cacheinfo", f"160000,{first},libs/prices")
+    git(repository, "commit", "--quiet", "--message", "A submodule")
+    submodule, large = packed()["advice"]
+    assert submodule.startswith("libs/prices is a git submodule, and what is in it is not deployed")
+    assert large.startswith("logo.png and 1 more lies in Git LFS")
+
+
 def test_a_good_project_is_packed_with_all_that_the_hosts_need_to_know(
     repository: Path, packed: Packed, git: Git, commit: Commit
 ) -> None:
