@@ -88,6 +88,7 @@ def home(request):
             "static": static("shop/site.css"),
             "settings": os.environ["DJANGO_SETTINGS_MODULE"],
             "secure": request.is_secure(),
+            "address": request.META["REMOTE_ADDR"],
         }
     )
 
@@ -185,6 +186,15 @@ def test_it_is_deployed_and_the_demo_beside_it_goes_on(demo: Demo, foreign: App)
     assert answer["secure"] is True
     assert demo.live() == before
     assert demo.get("/healthz") == "ok\n"
+
+
+def test_it_knows_the_address_of_its_visitor_whatever_that_one_says(demo: Demo, foreign: App) -> None:
+    command = (
+        "import http.client as h, ssl; c = h.HTTPSConnection('127.0.0.1', context=ssl._create_unverified_context()); "
+        "c.request('GET', '/', headers={'Host': 'foreign.test', 'X-Forwarded-For': '192.0.2.1'}); "
+        "print(c.getresponse().read().decode())"
+    )
+    assert json.loads(demo.host(f'python3 -c "{command}"'))["address"] == "127.0.0.1"
 
 
 def test_its_workers_are_patched_though_it_does_nothing_for_that(foreign: App) -> None:
