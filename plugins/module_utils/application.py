@@ -54,8 +54,9 @@ answer = {{
     "lacking": [key for key in {keys!r} if key not in os.environ],
     "kept": [
         alias for alias, each in connections.settings.items()
-        if each["CONN_MAX_AGE"] != 0 and not each["ENGINE"].endswith(("sqlite3", "dummy"))
+        if each.get("CONN_MAX_AGE", 0) != 0 and not each["ENGINE"].endswith(("sqlite3", "dummy"))
     ],
+    "pooled": [alias for alias, each in connections.settings.items() if each.get("OPTIONS", {{}}).get("pool")],
     "driver": "",
     "cooperative": True,
     "one": 0.0,
@@ -183,18 +184,23 @@ def check_warnings(answer: Mapping[str, Any]) -> list[str]:
 
 
 def connection_warnings(answer: Mapping[str, Any]) -> list[str]:
-    """Return which databases' connections pile up, a line each.
+    """Return which databases keep connections in a way that does not work under gevent, a line each.
 
     Django keeps a connection for the thread that opened it. Under gevent that is a greenlet, and ends with its request.
 
     Args:
         answer: from `load`.
     """
-    return [
-        f"CONN_MAX_AGE of the database {alias} is not 0: under gevent what is kept open serves no other request, "
-        "and piles up. Set it to 0; where connecting takes too long, gunicorn_pgbouncer helps"
+    kept = [
+        f"CONN_MAX_AGE of the database {alias} is not 0: under gevent what is kept open serves no other request, and "
+        "piles up. Set it to 0"
         for alias in answer["kept"]
     ]
+    pooled = [
+        f"The database {alias} has a pool of Django's own in its OPTIONS, which has races under gevent. Leave it out"
+        for alias in answer["pooled"]
+    ]
+    return [f"{each}; where connecting takes too long, gunicorn_pgbouncer helps" for each in kept + pooled]
 
 
 def settings_problems(

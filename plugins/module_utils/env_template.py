@@ -10,8 +10,8 @@ from pathlib import PurePosixPath
 
 ASSIGNMENT = re.compile(r"(#\s?)?(?:export )?([A-Za-z_][A-Za-z_0-9]*)=")
 TEMPLATE = ".env.template"
-OURS = ("SECRET_KEY_FALLBACKS",)
-"""What the inventories hand on for a rotation, whether a project reads it or not."""
+OURS = ("SECRET_KEY_FALLBACKS", "DJANGO_SETTINGS_MODULE")
+"""What the inventories hand on for a rotation, whether a project reads it or not, and what Django itself reads."""
 
 
 def template_keys(text: str) -> tuple[list[str], list[str]]:

@@ -22,7 +22,7 @@ description:
     is off outside demo.
   - The WSGI application is loaded as gunicorn loads it, and then the standard library and the database driver are
     patched by gevent, and ten waits in the database take one wait.
-  - Warns of connections to the database that Django is to keep, which under gevent nobody uses again.
+  - Warns of connections to the database that Django is to keep, which under gevent nobody uses again, and of its pool.
   - Reads which migrations were applied, and warns of what code that does not know a new one does not survive, by
     Django's own operations, for example a column that is removed while the live release still reads it. What raw SQL
     and Python do, nobody can say.
@@ -54,7 +54,7 @@ EXAMPLES = """
 """
 RETURN = """
 django_warnings:
-  description: The warnings of C(check --deploy), and which databases' connections would pile up.
+  description: The warnings of C(check --deploy), and which databases keep connections in a way that does not work.
   type: list
   elements: str
   returned: success

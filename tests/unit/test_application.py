@@ -78,10 +78,11 @@ def test_settings_of_all_environments_may_make_of_environment_what_they_like() -
     assert judge(manage="shop.settings", settings="shop.settings", wanted="staging") == []
 
 
-def test_connections_that_would_pile_up_are_warned_of() -> None:
-    assert connection_warnings({**GOOD, "kept": []}) == []
-    (warning,) = connection_warnings({**GOOD, "kept": ["default"]})
-    assert warning.startswith("CONN_MAX_AGE of the database default is not 0")
+def test_connections_that_would_pile_up_or_race_are_warned_of() -> None:
+    assert connection_warnings({**GOOD, "kept": [], "pooled": []}) == []
+    kept, pooled = connection_warnings({**GOOD, "kept": ["default"], "pooled": ["other"]})
+    assert kept.startswith("CONN_MAX_AGE of the database default is not 0")
+    assert pooled.startswith("The database other has a pool of Django's own")
 
 
 def test_debug_is_for_the_demo_alone() -> None:

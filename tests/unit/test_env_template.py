@@ -6,6 +6,7 @@ from pathlib import PurePosixPath
 
 import pytest
 from ansible_collections.initech.django.plugins.module_utils.env_template import (
+    OURS,
     is_ignored,
     missing_keys,
     template_keys,
@@ -46,7 +47,7 @@ def test_optional_keys_may_be_given_or_not() -> None:
 
 
 def test_a_key_that_the_template_does_not_know_is_told_with_the_nearest_name() -> None:
-    assert list(unknown_keys(PATH, TEXT, ["SECRET_KEYS", "XYZ", "DEBUG", "SECRET_KEY_FALLBACKS"])) == [
+    assert list(unknown_keys(PATH, TEXT, ["SECRET_KEYS", "XYZ", "DEBUG", *OURS])) == [
         "release_env has SECRET_KEYS, which src/.env.template does not know. Did you mean SECRET_KEY?",
         "release_env has XYZ, which src/.env.template does not know.",
     ]
