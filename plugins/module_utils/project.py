@@ -144,3 +144,13 @@ def _wsgi_settings(text: str) -> list[str]:
             for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
         )
     ]
+
+
+def untranslated(tree: Tree) -> list[str]:
+    """Return which translations were not compiled, in a line, or nothing. Hosts compile none."""
+    sources = [path for path in tree.files if "/LC_MESSAGES/" in path and path.endswith(".po")]
+    lacking = sorted(path for path in sources if f"{path[:-3]}.mo" not in tree.files)
+    if not lacking:
+        return []
+    others = f" and {len(lacking) - 1} more are" if lacking[1:] else " is"
+    return [f"{lacking[0]}{others} not compiled: commit what manage.py compilemessages makes beside it"]

@@ -599,6 +599,7 @@ def test_what_a_visitor_claims_of_himself_is_replaced_and_never_passed_on() -> N
         ("Host", "$http_host"),
         ("X-Forwarded-For", "$remote_addr"),
         ("X-Forwarded-Proto", "$shop_proto"),
+        ("X-Real-IP", "$remote_addr"),
     ]
     assert site.table("trusted") == {"default": "0"}
     assert site.table("proto")["default"] == "$scheme"

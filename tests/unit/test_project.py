@@ -11,6 +11,7 @@ from ansible_collections.initech.django.plugins.module_utils.project import (
     find_project,
     find_requirements,
     find_wsgi,
+    untranslated,
 )
 
 ROOT = PurePosixPath()
@@ -220,3 +221,13 @@ def test_what_gunicorn_would_not_understand_is_refused_with_an_example(wsgi: str
 def test_a_module_that_the_user_names_must_be_there() -> None:
     with pytest.raises(Problem, match=r"^release_wsgi is 'api\.wsgi:app', and shop has no such module\.$"):
         find_wsgi(tree("shop/wsgi.py"), ROOT, "api.wsgi:app")
+
+
+def test_translations_that_were_not_compiled_are_told() -> None:
+    german, french, script = (f"locale/{name}" for name in ("de/LC_MESSAGES/a", "fr/LC_MESSAGES/a", "fr/LC_MESSAGES/b"))
+    assert untranslated(tree(f"{german}.po", f"{german}.mo", "notes.po")) == []
+    advice = "not compiled: commit what manage.py compilemessages makes beside it"
+    assert untranslated(tree(f"{german}.po", f"{french}.po", f"{french}.mo")) == [f"{german}.po is {advice}"]
+    assert untranslated(tree(f"{german}.po", f"{french}.po", f"{script}.po")) == [
+        f"{german}.po and 2 more are {advice}"
+    ]
