@@ -217,22 +217,25 @@ def read_files(archive: Path) -> dict[str, bytes]:
     return {**files, **contents}
 
 
-def left_out(archive: Path, files: Mapping[str, bytes]) -> list[str]:
+def left_out(source: Source, files: Mapping[str, bytes]) -> list[str]:
     """Return what git has only a reference to, so that it is not packed, a line each.
 
     Args:
-        archive: from `pack`.
-        files: what is in it.
+        source: the version.
+        files: what is packed of it.
+
+    Raises:
+        Problem: git cannot list the tree.
     """
-    with tarfile.open(archive) as tar:
-        members = tar.getmembers()
-    parents = {posixpath.dirname(member.name) for member in members}
-    # git knows no empty directories.
+    ok, output = git(source.directory, "ls-tree", "-r", source.tree)
+    if not ok:
+        raise Problem(f"git cannot list {source.name}:\n{tail(output, 6)}")
+    entries = [line.split("\t", 1) for line in output.splitlines()]
     found = [
-        f"{member.name} is a git submodule, and what is in it is not deployed. What the project needs of it belongs "
-        "into requirements_to_freeze.txt or into the project's own repository"
-        for member in members
-        if member.isdir() and member.name not in parents
+        f"{path} is a git submodule, and what is in it is not deployed. What the project needs of it belongs into "
+        "requirements_to_freeze.txt or into the project's own repository"
+        for kind, path in entries
+        if kind.startswith("160000 commit ")
     ]
     large = [path for path, content in files.items() if content.startswith(LFS)]
     if large:

@@ -27,9 +27,7 @@ SEEDS = ("pip", "setuptools", "wheel")
 """What `python -m venv` puts into a virtualenv by itself."""
 ANOTHER_PYTHON = re.compile(r"not satisfy Python|require a different python version|requires a different Python")
 """How uv and pip say that a package is not for the interpreter."""
-NOT_BUILT = re.compile(
-    r"gcc'|g\+\+'|cc' failed|fatal error: \S+\.h|pg_config executable|pkg-config|\bcargo\b|\bcmake\b", re.IGNORECASE
-)
+NOT_BUILT = re.compile(r"gcc'|g\+\+'|cc' failed|fatal error: \S+\.h|pg_config executable")
 """How compilers and those who call them say what they lack."""
 
 

@@ -77,7 +77,9 @@ Refusal = Callable[..., str]
 
 def test_what_git_only_refers_to_is_warned_of(repository: Path, packed: Packed, git: Git, commit: Commit) -> None:
     pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 5\n"
-    first = commit(repository, {**PROJECT, "logo.png": pointer, "photo.png": pointer})
+    # A directory of which nothing is exported is none of these, though the archive has it, empty.
+    others = {".gitattributes": "docs/* export-ignore\n", "docs/index.md": ""}
+    first = commit(repository, {**PROJECT, **others, "logo.png": pointer, "photo.png": pointer})
     git(repository, "update-index", "--add", "--cacheinfo", f"160000,{first},libs/prices")
     git(repository, "commit", "--quiet", "--message", "A submodule")
     submodule, large = packed()["advice"]
