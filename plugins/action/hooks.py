@@ -11,7 +11,9 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.initech.django.plugins.module_utils.hooks import (
     AFTER,
+    AFTER_STATIC,
     BEFORE,
+    BEFORE_STATIC,
     CALLBACK,
     NOTIFY,
     files_and_problems,
@@ -32,13 +34,16 @@ class ActionModule(ActionBase):
         items = {"type": "list", "elements": "dict", "default": []}
         _, options = self.validate_argument_spec(
             {
+                "before_static": items,
+                "after_static": items,
                 "before": items,
                 "after": items,
                 "notify": {"type": "path", "default": ""},
                 "about": {"type": "dict", "default": {}},
             }
         )
-        files, found = files_and_problems({BEFORE: options["before"], AFTER: options["after"]})
+        names = {BEFORE_STATIC: "before_static", AFTER_STATIC: "after_static", BEFORE: "before", AFTER: "after"}
+        files, found = files_and_problems({name: options[option] for name, option in names.items()})
         found += filter(None, (self.file_problem(name, path) for name, path in files))
         # It must not keep a deploy from going live, and still less a rollback.
         wrong = self.notify_problem(options["notify"]) if options["notify"] else None

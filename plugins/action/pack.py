@@ -27,6 +27,7 @@ class ActionModule(ActionBase):
                 "version": {"type": "str", "required": True},
                 "cache": {"type": "path", "default": "~/.cache/initech-django"},
                 "wheels": {"type": "path"},
+                "compiles_messages": {"type": "bool", "default": False},
                 **{name: {"type": "str", "default": ""} for name in TEXTS},
                 **{name: {"type": "list", "elements": "str", "default": []} for name in LISTS},
             }

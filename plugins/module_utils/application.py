@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from ansible_collections.initech.django.plugins.module_utils import dotenv
@@ -45,6 +45,20 @@ from django.core.management import call_command
 from django.db import connections
 from gevent import monkey, pool
 
+def uploads():
+    from django.core.files.storage import FileSystemStorage, default_storage
+    try:
+        is_here = settings.MEDIA_ROOT and isinstance(default_storage, FileSystemStorage)
+    except Exception:
+        # The storage of another place may want what only an upload has.
+        is_here = False
+    return os.path.realpath(default_storage.location) if is_here else ""
+
+def may_write(path):
+    while path and not os.path.exists(path):
+        path = os.path.dirname(path)
+    return os.access(path, os.W_OK | os.X_OK)
+
 answer = {{
     "settings": settings.SETTINGS_MODULE,
     "debug": bool(settings.DEBUG),
@@ -57,6 +71,8 @@ answer = {{
         if each.get("CONN_MAX_AGE", 0) != 0 and not each["ENGINE"].endswith(("sqlite3", "dummy"))
     ],
     "pooled": [alias for alias, each in connections.settings.items() if each.get("OPTIONS", {{}}).get("pool")],
+    "uploads": uploads(),
+    "may_upload": False,
     "driver": "",
     "cooperative": True,
     "one": 0.0,
@@ -66,6 +82,7 @@ answer = {{
     "plan": [],
     "unseen": "",
 }}
+answer["may_upload"] = may_write(answer["uploads"])
 words = io.StringIO()
 try:
     call_command("check", deploy=True, no_color=True, stdout=words, stderr=words)
@@ -201,6 +218,25 @@ def connection_warnings(answer: Mapping[str, Any]) -> list[str]:
         for alias in answer["pooled"]
     ]
     return [f"{each}; where connecting takes too long, gunicorn_pgbouncer helps" for each in kept + pooled]
+
+
+def upload_warnings(answer: Mapping[str, Any], unit: str) -> list[str]:
+    """Return that uploads would fail, in a line, or nothing.
+
+    Args:
+        answer: from `load`.
+        unit: the text of the unit that runs the release, which says where the app may write.
+    """
+    place = answer["uploads"]
+    lines = (line.partition("=") for line in unit.splitlines())
+    writable = [each.lstrip("-") for key, _, value in lines if key == "ReadWritePaths" for each in value.split()]
+    if not place or (answer["may_upload"] and any(PurePath(place).is_relative_to(each) for each in writable)):
+        return []
+    remedy = (
+        'Write MEDIA_ROOT = BASE_DIR / "media", which outlives the release and is served by nginx; or give the app '
+        "that directory, and name it in gunicorn_writable_directories"
+    )
+    return [f"MEDIA_ROOT is {place}, where the app may not write: uploads will fail. {remedy}"]
 
 
 def settings_problems(

@@ -1,4 +1,4 @@
-"""What a team has run before and after a release goes live, and whether it can be run at all."""
+"""What a team has run to complete a release, and before and after it goes live, and whether it can be run at all."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 
+BEFORE_STATIC = "release_before_static"
+AFTER_STATIC = "release_after_static"
 BEFORE = "release_before_switch"
 AFTER = "release_after_switch"
 NOTIFY = "release_notify"

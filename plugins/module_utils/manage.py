@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.initech.django.plugins.module_utils import dotenv
+from ansible_collections.initech.django.plugins.module_utils import dotenv, hooks
 from ansible_collections.initech.django.plugins.module_utils.commands import run_or_fail, tail
+from ansible_collections.initech.django.plugins.module_utils.given import give, take_back
 from ansible_collections.initech.django.plugins.module_utils.layout import App, Release
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 
@@ -157,6 +158,51 @@ def manage(
         raise Problem(advised(str(problem))) from None
 
 
+def run_commands(
+    release: Release,
+    name: str,
+    commands: Sequence[str],
+    env_as_environment: bool = False,
+    *,
+    writable: Path | None = None,
+    keep: int | None = None,
+) -> str:
+    """Run commands of the team's as the app, in the project's directory, and return what they printed.
+
+    They run unpatched by gevent, as `manage` does.
+
+    Args:
+        release: whose.
+        name: the variable that they stand in.
+        commands: as written; no shell reads them.
+        env_as_environment: see `environment`.
+        writable: a directory of the release that is the app's meanwhile, and root's in the end.
+        keep: a descriptor that they inherit: one outlives us, should somebody kill us, and the lease lasts as long.
+
+    Raises:
+        Problem: one failed; those after it were not run.
+    """
+    # Read before anything is the app's to write.
+    environ = {**unpatched(release), **environment(release, env_as_environment)}
+    if writable:
+        give(writable, release.app)
+    printed = [
+        run_or_fail(
+            hooks.words(command),
+            f"{name}: {command} failed",
+            user=release.app,
+            cwd=release.project,
+            environment=environ,
+            timeout=DAY,
+            keep=keep,
+        )
+        for command in commands
+    ]
+    if writable:
+        take_back(writable, release.app, is_public=writable == release.static)
+    return "".join(printed)
+
+
 def marked(output: str) -> Any:
     """Return what was printed after the mark, as JSON, or None."""
     for line in output.split("\n"):  # splitlines() would split at the mark
@@ -230,20 +276,13 @@ def collect_static(release: Release, env_as_environment: bool = False) -> dict[s
     """
     shutil.rmtree(release.static, ignore_errors=True)
     release.static.mkdir(mode=0o755)
-    shutil.chown(release.static, release.app, release.app)
+    give(release.static, release.app)
     code = COLLECT.format(static=str(release.static), mark=MARK)
     failure = "The project's settings cannot be loaded"
     settings: dict[str, Any] = asked(release, code, "settings", failure, env_as_environment)
     if settings["problem"]:
         raise Problem(f"collectstatic failed:\n{tail(settings['problem'])}")
-    for directory, _, files in os.walk(release.static):
-        os.chown(directory, 0, 0)
-        Path(directory).chmod(0o755)
-        for path in (Path(directory, name) for name in files):
-            # A link is left alone: what it leads to is not for root to open to everybody.
-            if not path.is_symlink():
-                os.chown(path, 0, 0)
-                path.chmod(0o644)
+    take_back(release.static, release.app, is_public=True)
     # Where a manifest of hashed names is looked up while serving, STATIC_ROOT as the project knows it must lead there.
     root = inside(release, settings["static_root"])
     if root:

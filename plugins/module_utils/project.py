@@ -147,10 +147,11 @@ def _wsgi_settings(text: str) -> list[str]:
 
 
 def untranslated(tree: Tree) -> list[str]:
-    """Return which translations were not compiled, in a line, or nothing. Hosts compile none."""
+    """Return which translations were not compiled, in a line, or nothing. Hosts compile none by themselves."""
     sources = [path for path in tree.files if "/LC_MESSAGES/" in path and path.endswith(".po")]
     lacking = sorted(path for path in sources if f"{path[:-3]}.mo" not in tree.files)
     if not lacking:
         return []
     others = f" and {len(lacking) - 1} more are" if lacking[1:] else " is"
-    return [f"{lacking[0]}{others} not compiled: commit what manage.py compilemessages makes beside it"]
+    advice = "commit what manage.py compilemessages makes beside it, or have hosts run that, with release_before_static"
+    return [f"{lacking[0]}{others} not compiled: {advice}"]

@@ -6,10 +6,9 @@ from contextlib import nullcontext
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.initech.django.plugins.module_utils import history, hooks
-from ansible_collections.initech.django.plugins.module_utils.commands import run_or_fail
 from ansible_collections.initech.django.plugins.module_utils.layout import App
 from ansible_collections.initech.django.plugins.module_utils.lease import require
-from ansible_collections.initech.django.plugins.module_utils.manage import DAY, environment, unpatched
+from ansible_collections.initech.django.plugins.module_utils.manage import run_commands
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 
 DOCUMENTATION = """
@@ -77,16 +76,8 @@ def main() -> None:
         claim = lease.claim if lease else None
         # One that is live is good, whatever is run after.
         with history.failures(app.history, release.id, "before_switch", claim) if is_before else nullcontext():
-            stdout = run_or_fail(
-                hooks.words(command),
-                f"{name}: {command} failed",
-                user=app.name,
-                cwd=release.project,
-                environment={**unpatched(release), **environment(release, module.params["env_as_environment"])},
-                timeout=DAY,
-                # It outlives this module, should somebody kill it, and the lease lasts as long.
-                keep=lease.descriptor if lease else None,
-            )
+            keep = lease.descriptor if lease else None
+            stdout = run_commands(release, name, [command], module.params["env_as_environment"], keep=keep)
         module.exit_json(changed=True, stdout=stdout)
     except Problem as problem:
         module.fail_json(msg=str(problem))

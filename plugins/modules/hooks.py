@@ -10,6 +10,16 @@ description:
     would else be missed when the database is migrated already.
 author: The initech.django team
 options:
+  before_static:
+    description: What is run in a release before its static files are collected.
+    type: list
+    elements: dict
+    default: []
+  after_static:
+    description: What is run in it after that.
+    type: list
+    elements: dict
+    default: []
   before:
     description: What is run before a release goes live.
     type: list

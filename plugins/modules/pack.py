@@ -35,6 +35,10 @@ options:
     description: The WSGI application. Empty is what the project's settings say.
     type: str
     default: ""
+  compiles_messages:
+    description: Hosts compile translations, so that nobody is to be warned of those that are not compiled.
+    type: bool
+    default: false
   environment:
     description: The name of the environment. Where the project has a requirements file of that name, it is taken.
     type: str

@@ -82,8 +82,9 @@ def prove(options: dict[str, Any]) -> tuple[list[str], list[migrations.Migration
     dotenv = parse((release.project / ".env").read_text(encoding="utf-8"))
     plan = migrations.PLAN if options["migrates"] and manifest["has_database"] else ""
     answer = application.load(release, as_environment, plan)
+    unit = App(release.app).configuration[1].read_text(encoding="utf-8")
     warnings = [f"manage.py check --deploy: {each}" for each in application.check_warnings(answer)]
-    warnings += application.connection_warnings(answer)
+    warnings += [*application.connection_warnings(answer), *application.upload_warnings(answer, unit)]
     module = manifest["wsgi"].partition(":")[0]
     loaded, wanted = manifest["settings"], dotenv.get("ENVIRONMENT", "")
     found = [

@@ -6,11 +6,12 @@ import grp
 import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.initech.django.plugins.module_utils import history, manage, static_files
+from ansible_collections.initech.django.plugins.module_utils import history, hooks, manage, static_files
 from ansible_collections.initech.django.plugins.module_utils.commands import run
 from ansible_collections.initech.django.plugins.module_utils.layout import App, Release, write_manifest
 from ansible_collections.initech.django.plugins.module_utils.lease import require
@@ -21,6 +22,8 @@ module: stage
 short_description: Complete a release from its unpacked source, virtualenv and .env
 description:
   - Writes C(.env) beside manage.py, for root and the app alone to read.
+  - Has what the team wants run before and after static files are collected run as the app. Meanwhile the app may write
+    into the source or, after that, into the static files; then they are root's again.
   - Collects the static files where nginx serves them, whatever C(STATIC_ROOT) says. One outside of the source is
     refused where hashed names are looked up in it.
   - Lets uploads into the source go to the app's media directory, and databases of SQLite in it to the app's home.
@@ -42,6 +45,16 @@ options:
     description: The content of C(.env).
     type: str
     required: true
+  before_static:
+    description: Commands that make what git does not hold, before static files are collected.
+    type: list
+    elements: str
+    default: []
+  after_static:
+    description: Commands that complete the static files.
+    type: list
+    elements: str
+    default: []
   wsgi:
     description: The WSGI application, for the manifest.
     type: str
@@ -85,18 +98,24 @@ manifest:
 
 def write_dotenv(release: Release, text: str) -> None:
     """Write `.env`, which at no moment anybody but root and the app may read."""
-    descriptor = os.open(release.project / ".env", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    path = release.project / ".env"
+    path.unlink(missing_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(text)
         os.fchown(descriptor, 0, grp.getgrnam(release.app).gr_gid)
         os.fchmod(descriptor, 0o640)
 
 
-def stage(options: dict[str, Any]) -> dict[str, Any]:
+def stage(options: dict[str, Any], keep: int | None) -> dict[str, Any]:
     """Complete the release and return its manifest.
 
+    Args:
+        options: the module's.
+        keep: a descriptor that commands of the team's inherit.
+
     Raises:
-        Problem: its settings cannot be loaded, or its static files cannot be collected.
+        Problem: its settings cannot be loaded, its static files cannot be collected, or one of these commands failed.
     """
     app = App(options["app_name"])
     release = app.release(options["release"])
@@ -108,6 +127,11 @@ def stage(options: dict[str, Any]) -> dict[str, Any]:
     for link, target in links.items():
         link.symlink_to(target)
     write_dotenv(release, options["dotenv"])
+    run_commands = partial(manage.run_commands, release, env_as_environment=options["env_as_environment"], keep=keep)
+    if options["before_static"]:
+        run_commands(hooks.BEFORE_STATIC, options["before_static"], writable=release.source)
+        # They had the directory that it lies in.
+        write_dotenv(release, options["dotenv"])
     # As root, since the app may not write here. What does not compile is never imported by this Python.
     compiling: list[str | Path] = [release.virtualenv / "bin" / "python", "-m", "compileall", "-q", release.source]
     with ThreadPoolExecutor() as pool:
@@ -115,6 +139,8 @@ def stage(options: dict[str, Any]) -> dict[str, Any]:
         compiled = pool.submit(run, compiling)
         settings = manage.collect_static(release, options["env_as_environment"])
         compiled.result()
+    if options["after_static"]:
+        run_commands(hooks.AFTER_STATIC, options["after_static"], writable=release.static)
     static_files.gather(app, [*app.complete(), release])
     manage.link_media(release, settings)
     manage.link_sqlite(release, settings)
@@ -143,6 +169,8 @@ def main() -> None:
             "project": {"type": "str", "default": "."},
             "dotenv": {"type": "str", "required": True, "no_log": True},
             "env_as_environment": {"type": "bool", "default": False},
+            "before_static": {"type": "list", "elements": "str", "default": []},
+            "after_static": {"type": "list", "elements": "str", "default": []},
             "wsgi": {"type": "str", "required": True},
             "version": {"type": "str", "required": True},
             "commit": {"type": "str", "required": True},
@@ -155,7 +183,7 @@ def main() -> None:
         lease = require(app.leases, module.params["lease"])
         claim = lease.claim if lease else None
         with room(app.root), history.steps(app.history, release, "stage", history.STAGED, claim):
-            manifest = stage(module.params)
+            manifest = stage(module.params, lease.descriptor if lease else None)
         module.exit_json(changed=True, manifest=manifest)
     except Problem as problem:
         module.fail_json(msg=str(problem))

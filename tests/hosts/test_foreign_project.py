@@ -5,9 +5,11 @@ It lies beside the demo on the same host, as a second app: its own user, databas
 
 from __future__ import annotations
 
+import gzip
 import json
 import subprocess
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -121,6 +123,7 @@ application = get_wsgi_application()
 """
 # The password holds what shells, systemd, URLs and .env files trip over.
 PASSWORD = """a'b"c\\d e#f%g:h/i@j"""
+BUILT = "p { color: red; }"
 VARIABLES = {
     # The demo has uv, so here is where pip shows that it serves too.
     "python_installer": "pip",
@@ -129,6 +132,11 @@ VARIABLES = {
     "nginx_static_url": "/assets/",
     "nginx_media_url": "/uploads/",
     "release_requirements_file": "requirements/production.txt",
+    # nginx serves the compressed variant of a file, which the second one makes.
+    "release_before_static": [
+        {"command": f"sh -c 'echo \"{BUILT}\" > shop/static/shop/built.css; echo EVIL=1 >> .env'"},
+    ],
+    "release_after_static": [{"command": "sh -c 'echo p | gzip > collected/shop/site.css.gz'"}],
     "release_env": {
         "DJANGO_SETTINGS_MODULE": "shop.settings.production",
         "DJANGO_SECRET_KEY": 'x"y\\z',
@@ -206,6 +214,16 @@ def test_its_static_and_uploaded_files_are_served_by_nginx(foreign: App) -> None
     assert foreign.get("/uploads/note.txt") == "uploaded"
 
 
+def test_what_its_team_has_made_in_the_release_is_served_and_is_roots_in_the_end(demo: Demo, foreign: App) -> None:
+    assert foreign.get("/assets/shop/built.css").strip() == BUILT
+    with closing(demo.connect("foreign.test")) as connection:
+        connection.request("GET", "/assets/shop/site.css", headers={"Accept-Encoding": "gzip"})
+        assert gzip.decompress(connection.getresponse().read()) == b"p\n"
+    assert demo.host("find /srv/foreign/current/source /srv/foreign/current/static ! -type l ! -user root") == ""
+    dotenv = "/srv/foreign/current/project/.env"
+    assert demo.host(f"stat --format '%U %G %a' {dotenv}; grep --count EVIL {dotenv} || true") == "root foreign 640\n0"
+
+
 def test_its_sqlite_database_is_where_the_app_may_write_and_outlives_the_release(demo: Demo, foreign: App) -> None:
     first, second = (json.loads(foreign.get("/"))["visits"] for _ in range(2))
     assert second == first + 1
@@ -224,3 +242,14 @@ def test_a_second_run_changes_nothing(foreign: App) -> None:
     again = foreign.playbook("site")
     assert (again.code, again.changed) == (0, 0), again.output
     assert "already live" in again.text
+
+
+def test_a_command_that_cannot_complete_a_release_stops_it_while_the_old_one_goes_on(foreign: App) -> None:
+    before = foreign.get("/assets/shop/built.css")
+    commands = [{"command": "sh -c 'echo no bundle; exit 3'"}]
+    refused = foreign.playbook("deploy", "-e", json.dumps({"release_before_static": commands}))
+    assert refused.code != 0
+    assert "release_before_static: sh -c 'echo no bundle; exit 3' failed (exit code 3): no bundle" in refused.text
+    assert foreign.get("/assets/shop/built.css") == before
+    unread = foreign.playbook("deploy", "-e", json.dumps({"release_after_static": [{"command": "say 'a"}]}))
+    assert 'release_after_static: the command "say \'a" cannot be read: no closing quotation' in unread.text

@@ -16,6 +16,7 @@ from ansible_collections.initech.django.plugins.module_utils.application import 
     connection_warnings,
     gevent_problems,
     settings_problems,
+    upload_warnings,
 )
 from ansible_collections.initech.django.plugins.module_utils.manage import COLLECT, MARK
 from ansible_collections.initech.django.plugins.module_utils.migrations import PLAN
@@ -83,6 +84,22 @@ def test_connections_that_would_pile_up_or_race_are_warned_of() -> None:
     kept, pooled = connection_warnings({**GOOD, "kept": ["default"], "pooled": ["other"]})
     assert kept.startswith("CONN_MAX_AGE of the database default is not 0")
     assert pooled.startswith("The database other has a pool of Django's own")
+
+
+UNIT = "[Service]\nReadWritePaths=/srv/shop/media /var/lib/shop\nReadWritePaths=-/mnt/files\nReadOnlyPaths=/opt\n"
+
+
+@pytest.mark.parametrize("place", ["", "/srv/shop/media", "/var/lib/shop/a/b", "/mnt/files"])
+def test_uploads_that_go_where_the_app_may_write_are_well(place: str) -> None:
+    assert upload_warnings({"uploads": place, "may_upload": bool(place)}, UNIT) == []
+
+
+@pytest.mark.parametrize(
+    ("place", "may"), [("/var/www/media", False), ("/mnt/files", False), ("/mnt/filesystem", True), ("/opt", True)]
+)
+def test_uploads_that_would_fail_are_warned_of(place: str, may: bool) -> None:
+    (warning,) = upload_warnings({"uploads": place, "may_upload": may}, UNIT)
+    assert warning.startswith(f"MEDIA_ROOT is {place}, where the app may not write")
 
 
 def test_debug_is_for_the_demo_alone() -> None:

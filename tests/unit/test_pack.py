@@ -32,6 +32,7 @@ PROJECT = {
 OPTIONS = ("subdirectory", "project_directory", "requirements_file", "environment", "wsgi", "database")
 LISTS = ("developer_packages", "env_keys", "cut_keys")
 DEFAULTS: dict[str, Any] = {**dict.fromkeys(OPTIONS, ""), **{name: [] for name in LISTS}, "wheels": None}
+DEFAULTS["compiles_messages"] = False
 
 
 def without(*paths: str, **changes: str) -> dict[str, str]:
@@ -85,6 +86,13 @@ def test_what_git_only_refers_to_is_warned_of(repository: Path, packed: Packed, 
     submodule, large = packed()["advice"]
     assert submodule.startswith("libs/prices is a git submodule, and what is in it is not deployed")
     assert large.startswith("logo.png and 1 more lies in Git LFS")
+
+
+def test_translations_that_hosts_compile_are_not_warned_of(repository: Path, packed: Packed, commit: Commit) -> None:
+    commit(repository, {**PROJECT, "locale/de/LC_MESSAGES/django.po": ""})
+    (advice,) = packed()["advice"]
+    assert advice.startswith("locale/de/LC_MESSAGES/django.po is not compiled")
+    assert packed(compiles_messages=True)["advice"] == []
 
 
 def test_a_good_project_is_packed_with_all_that_the_hosts_need_to_know(

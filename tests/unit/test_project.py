@@ -226,7 +226,10 @@ def test_a_module_that_the_user_names_must_be_there() -> None:
 def test_translations_that_were_not_compiled_are_told() -> None:
     german, french, script = (f"locale/{name}" for name in ("de/LC_MESSAGES/a", "fr/LC_MESSAGES/a", "fr/LC_MESSAGES/b"))
     assert untranslated(tree(f"{german}.po", f"{german}.mo", "notes.po")) == []
-    advice = "not compiled: commit what manage.py compilemessages makes beside it"
+    advice = (
+        "not compiled: commit what manage.py compilemessages makes beside it, "
+        "or have hosts run that, with release_before_static"
+    )
     assert untranslated(tree(f"{german}.po", f"{french}.po", f"{french}.mo")) == [f"{german}.po is {advice}"]
     assert untranslated(tree(f"{german}.po", f"{french}.po", f"{script}.po")) == [
         f"{german}.po and 2 more are {advice}"

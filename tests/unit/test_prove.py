@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -60,7 +59,7 @@ def answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Answers:
 
         return run
 
-    monkeypatch.setattr(shutil, "chown", lambda *arguments: None)
+    monkeypatch.setattr(manage, "give", lambda *_: None)
     for module in (application, manage):
         monkeypatch.setattr(module, "run_or_fail", as_us(commands.run_or_fail))
     return made
