@@ -24,6 +24,9 @@ ATTEMPTS = 3
 WARNING = re.compile(r"^\S+: \(\S+\.W\d+\) .*", re.MULTILINE)
 """How Django's check framework prints a warning."""
 
+PATTERN = re.compile(r"[*~]|^_$")
+"""What makes of a name that nginx knows a pattern, which nobody can type."""
+
 PROBE = """
 import io, json, logging, os, runpy, sys, time, traceback
 
@@ -43,6 +46,7 @@ import_app(configuration["wsgi_app"])
 from django.conf import settings
 from django.core.management import call_command
 from django.db import connections
+from django.http.request import validate_host
 from gevent import monkey, pool
 
 def uploads():
@@ -71,6 +75,10 @@ answer = {{
         if each.get("CONN_MAX_AGE", 0) != 0 and not each["ENGINE"].endswith(("sqlite3", "dummy"))
     ],
     "pooled": [alias for alias, each in connections.settings.items() if each.get("OPTIONS", {{}}).get("pool")],
+    "strange": [
+        name for name in {names!r}
+        if not validate_host(name, settings.ALLOWED_HOSTS or ([".localhost", "127.0.0.1"] if settings.DEBUG else []))
+    ],
     "uploads": uploads(),
     "may_upload": False,
     "driver": "",
@@ -141,13 +149,14 @@ print({mark!r} + json.dumps(answer))
 """
 
 
-def code(configuration: Path, keys: Sequence[str], plan: str) -> str:
+def code(configuration: Path, keys: Sequence[str], plan: str, names: Sequence[str] = ()) -> str:
     """Return what the release's interpreter runs. Django is started once for all that is asked.
 
     Args:
         configuration: of gunicorn.
         keys: of `.env`.
         plan: what finds out what is to be migrated; empty where nobody asks.
+        names: by which visitors ask for the site, as nginx knows them; patterns are left out.
     """
     return PROBE.format(
         configuration=str(configuration),
@@ -158,23 +167,25 @@ def code(configuration: Path, keys: Sequence[str], plan: str) -> str:
         slowest=SLOWEST,
         mark=MARK,
         plan=plan,
+        names=[name.lstrip(".") for name in names if not PATTERN.search(name)],
     )
 
 
-def load(release: Release, env_as_environment: bool, plan: str = "") -> dict[str, Any]:
+def load(release: Release, env_as_environment: bool, plan: str = "", names: Sequence[str] = ()) -> dict[str, Any]:
     """Return what is true of a process after it has loaded the application under the configuration that will serve it.
 
     Args:
         release: whose.
         env_as_environment: see `manage.environment`.
         plan: see `code`.
+        names: see `code`.
 
     Raises:
         Problem: it cannot be loaded, or the database does not answer.
     """
     keys = list(dotenv.parse((release.project / ".env").read_text(encoding="utf-8")))
     output = run_or_fail(
-        [release.virtualenv / "bin" / "python", "-c", code(App(release.app).configuration[0], keys, plan)],
+        [release.virtualenv / "bin" / "python", "-c", code(App(release.app).configuration[0], keys, plan, names)],
         "gunicorn cannot load the WSGI application",
         user=release.app,
         cwd=release.project,
@@ -220,6 +231,19 @@ def connection_warnings(answer: Mapping[str, Any]) -> list[str]:
     return [f"{each}; where connecting takes too long, gunicorn_pgbouncer helps" for each in kept + pooled]
 
 
+def name_warnings(answer: Mapping[str, Any]) -> list[str]:
+    """Return by which names of the site visitors would be refused, in a line, or nothing.
+
+    Args:
+        answer: from `load`.
+    """
+    names = ", ".join(answer["strange"])
+    wrong = (
+        f"ALLOWED_HOSTS of {answer['settings']} does not have {names}, which nginx answers to: visitors would get 400"
+    )
+    return [f"{wrong}. Add what is lacking, or take it out of nginx_server_names"] if names else []
+
+
 def upload_warnings(answer: Mapping[str, Any], unit: str) -> list[str]:
     """Return that uploads would fail, in a line, or nothing.
 
@@ -240,27 +264,33 @@ def upload_warnings(answer: Mapping[str, Any], unit: str) -> list[str]:
 
 
 def settings_problems(
-    answer: Mapping[str, Any], manage: str, wanted: str, app_environment: str, wsgi: str
+    answer: Mapping[str, Any], manage: str, env: Mapping[str, str], app_environment: str, wsgi: str
 ) -> Iterator[str]:
     """Yield what is wrong with the settings that were loaded, a line each.
 
     Args:
         answer: from `load`.
         manage: the settings module that manage.py loads.
-        wanted: ENVIRONMENT of `.env`: the settings module, or its last part; empty if the project does not go by it.
-            A module whose last part is `settings` is that of all environments, and makes of ENVIRONMENT what it likes.
+        env: what `.env` has. ENVIRONMENT is the settings module, or its last part; a project that has none does not go
+            by it. A module whose last part is `settings` is that of all environments, and makes of it what it likes.
         app_environment: the name of the environment.
         wsgi: the module of the WSGI application.
     """
     loaded = answer["settings"]
     last = loaded.rpartition(".")[2]
+    wanted = env.get("ENVIRONMENT", "")
     if loaded != manage:
         yield f"manage.py loads the settings {manage}, and {wsgi} loads {loaded}: both are to go by ENVIRONMENT in .env"
     elif wanted not in ("", loaded, last) and last != "settings":
         wrong = f"ENVIRONMENT in .env is {wanted}, and manage.py and {wsgi} load the settings {loaded}"
         yield f"{wrong}. Set ENVIRONMENT: {last} in release_env, or have both load what ENVIRONMENT names"
     if answer["debug"] and app_environment != "demo":
-        yield f"DEBUG is on in {loaded}: every visitor could read settings and source. Set DEBUG: false in release_env"
+        remedy = (
+            'They do not go by DEBUG in .env, which is off. Where they set it, write env.bool("DEBUG"), or False'
+            if env.get("DEBUG", "").lower() in ("false", "0", "no", "off")
+            else "Set DEBUG: false in release_env"
+        )
+        yield f"DEBUG is on in {loaded}: every visitor could read settings and source. {remedy}"
     if answer["uses_environ"] and answer["lacking"]:
         keys = ", ".join(answer["lacking"])
         yield (

@@ -42,7 +42,7 @@ def gevent_problems(pins: Sequence[Pin], path: str, database: str) -> list[str]:
         if name not in pinned:
             found.append(f"{path} lacks {name}: {reason}; {FREEZE_AGAIN}")
 
-    lacks("gunicorn", "it serves the app")
+    lacks("gunicorn", "it serves the app; write gunicorn[gevent]")
     lacks("gevent", "gunicorn's workers are gevent's")
     gunicorn = pinned.get("gunicorn")
     if gunicorn and gunicorn.version and gunicorn.version >= Version("26.1"):

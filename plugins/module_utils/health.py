@@ -84,7 +84,7 @@ class Question:
         if not is_good:
             wrong = f"it answered {status} to GET {self.url} with Host: {self.host}"
             wrong += f", and not {self.status}" if self.status else ""
-            hint = "; if that name is not in ALLOWED_HOSTS, set release_health_host to one that is"
+            hint = "; if that name is not in ALLOWED_HOSTS, add it there, or set release_health_host to one that is"
             return wrong + (hint if status == 400 else "")
         if self.text not in page:
             return f"its answer to GET {self.url} does not have {self.text!r} in it"

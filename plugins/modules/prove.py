@@ -22,7 +22,8 @@ description:
     is off outside demo.
   - The WSGI application is loaded as gunicorn loads it, and then the standard library and the database driver are
     patched by gevent, and ten waits in the database take one wait.
-  - Warns of connections to the database that Django is to keep, which under gevent nobody uses again, and of its pool.
+  - Warns of connections to the database that Django is to keep, which under gevent nobody uses again, and of its pool;
+    of names of the site that are not in C(ALLOWED_HOSTS); of uploads that go where the app may not write.
   - Reads which migrations were applied, and warns of what code that does not know a new one does not survive, by
     Django's own operations, for example a column that is removed while the live release still reads it. What raw SQL
     and Python do, nobody can say.
@@ -40,6 +41,11 @@ options:
     description: Whether it is to be seen what there is to migrate.
     type: bool
     default: true
+  names:
+    description: The names that nginx answers to, to see that the project does so too.
+    type: list
+    elements: str
+    default: []
 attributes:
   check_mode:
     support: full
@@ -54,7 +60,7 @@ EXAMPLES = """
 """
 RETURN = """
 django_warnings:
-  description: The warnings of C(check --deploy), and which databases keep connections in a way that does not work.
+  description: All that was warned of, the warnings of C(check --deploy) among it.
   type: list
   elements: str
   returned: success
@@ -81,14 +87,14 @@ def prove(options: dict[str, Any]) -> tuple[list[str], list[migrations.Migration
     manifest = json.loads(release.manifest.read_text(encoding="utf-8"))
     dotenv = parse((release.project / ".env").read_text(encoding="utf-8"))
     plan = migrations.PLAN if options["migrates"] and manifest["has_database"] else ""
-    answer = application.load(release, as_environment, plan)
+    answer = application.load(release, as_environment, plan, options["names"])
     unit = App(release.app).configuration[1].read_text(encoding="utf-8")
     warnings = [f"manage.py check --deploy: {each}" for each in application.check_warnings(answer)]
+    warnings += application.name_warnings(answer)
     warnings += [*application.connection_warnings(answer), *application.upload_warnings(answer, unit)]
     module = manifest["wsgi"].partition(":")[0]
-    loaded, wanted = manifest["settings"], dotenv.get("ENVIRONMENT", "")
     found = [
-        *application.settings_problems(answer, loaded, wanted, options["environment"], module),
+        *application.settings_problems(answer, manifest["settings"], dotenv, options["environment"], module),
         *application.gevent_problems(answer, module),
     ]
     if found:
@@ -107,6 +113,7 @@ def main() -> None:
             "environment": {"type": "str", "required": True},
             "env_as_environment": {"type": "bool", "default": False},
             "migrates": {"type": "bool", "default": True},
+            "names": {"type": "list", "elements": "str", "default": []},
             "lease": {"type": "str", "default": ""},
         },
         supports_check_mode=True,

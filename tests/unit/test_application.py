@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from ansible_collections.initech.django.plugins.module_utils.application import 
     code,
     connection_warnings,
     gevent_problems,
+    name_warnings,
     settings_problems,
     upload_warnings,
 )
@@ -36,10 +38,12 @@ GOOD: dict[str, Any] = {
 
 
 def judge(
-    *, manage: str = "shop.settings.prod", wanted: str = "prod", environment: str = "prod", **answer: Any
+    *, manage: str = "shop.settings.prod", wanted: str = "prod", env: Any = (), environment: str = "prod", **answer: Any
 ) -> list[str]:
     """Return what is wrong with the settings."""
-    return list(settings_problems({**GOOD, **answer}, manage, wanted, environment, "shop.wsgi"))
+    return list(
+        settings_problems({**GOOD, **answer}, manage, {"ENVIRONMENT": wanted, **dict(env)}, environment, "shop.wsgi")
+    )
 
 
 def judge_gevent(**answer: Any) -> list[str]:
@@ -112,6 +116,15 @@ def test_debug_is_for_the_demo_alone() -> None:
     ]
 
 
+@pytest.mark.parametrize("off", ["False", "0", "off"])
+def test_settings_that_do_not_go_by_debug_are_told_apart(off: str) -> None:
+    (problem,) = judge(debug=True, env={"DEBUG": off})
+    assert problem.endswith(
+        'They do not go by DEBUG in .env, which is off. Where they set it, write env.bool("DEBUG"), or False'
+    )
+    assert judge(debug=True, env={"DEBUG": "True"})[0].endswith("Set DEBUG: false in release_env")
+
+
 def test_an_env_file_that_was_not_read_is_told_by_its_keys() -> None:
     assert judge(lacking=["SECRET_KEY", "DATABASE_URL"], said=["INFO"]) == [
         (
@@ -181,6 +194,7 @@ SETTINGS = """
 from environ import Env
 Env.read_env({env!r})
 SECRET_KEY = "x"
+ALLOWED_HOSTS = ["shop.test", ".shop.example.com"]
 """
 WSGI = """
 import os
@@ -190,13 +204,15 @@ application = get_wsgi_application()
 """
 
 
-def loaded(directory: Path, *, patch: str = PATCH, env: str = ".env", line: str = "", plan: str = "") -> dict[str, Any]:
+def loaded(
+    directory: Path, *, patch: str = PATCH, env: str = ".env", line: str = "", plan: str = "", names: Sequence[str] = ()
+) -> dict[str, Any]:
     """Return what is true of a process that has loaded a small project."""
     (directory / "gunicorn.conf.py").write_text(f'{patch}wsgi_app = "wsgi:application"\n')
     (directory / ".env").write_text(f"TOKEN=S3cr3t\n{line}")
     (directory / "settings.py").write_text(SETTINGS.format(env=str(directory / env)))
     (directory / "wsgi.py").write_text(WSGI)
-    command = [sys.executable, "-c", code(directory / "gunicorn.conf.py", ["TOKEN"], plan)]
+    command = [sys.executable, "-c", code(directory / "gunicorn.conf.py", ["TOKEN"], plan, names)]
     result = subprocess.run(command, cwd=directory, env={}, check=True, capture_output=True, text=True)
     assert "S3cr3t" not in result.stdout
     answer: dict[str, Any] = json.loads(result.stdout.rpartition(MARK)[2])
@@ -205,7 +221,8 @@ def loaded(directory: Path, *, patch: str = PATCH, env: str = ".env", line: str 
 
 def problems(answer: dict[str, Any]) -> list[str]:
     """Return what is wrong with it."""
-    return [*settings_problems(answer, "settings", "settings", "prod", "wsgi"), *gevent_problems(answer, "wsgi")]
+    env = {"ENVIRONMENT": "settings"}
+    return [*settings_problems(answer, "settings", env, "prod", "wsgi"), *gevent_problems(answer, "wsgi")]
 
 
 def test_a_small_project_that_is_loaded_as_it_should_be_is_good(tmp_path: Path) -> None:
@@ -221,6 +238,15 @@ def test_djangos_deployment_checks_are_run_in_the_same_process(tmp_path: Path) -
 def test_what_is_to_be_migrated_is_seen_in_it_too_or_why_that_cannot_be_seen(tmp_path: Path) -> None:
     assert loaded(tmp_path, plan="answer = ['a.0001']")["plan"] == ["a.0001"]
     assert "ZeroDivisionError" in loaded(tmp_path, plan="1 / 0")["unseen"]
+
+
+def test_names_of_the_site_by_which_visitors_would_be_refused_are_warned_of(tmp_path: Path) -> None:
+    good = ["shop.test", ".shop.example.com", "www.shop.example.com", "*.example.org", "~^www", "_"]
+    assert name_warnings(loaded(tmp_path, names=good)) == []
+    (warning,) = name_warnings(loaded(tmp_path, names=["www.shop.test", "shop.test", "192.0.2.1"]))
+    assert warning.startswith(
+        "ALLOWED_HOSTS of settings does not have www.shop.test, 192.0.2.1, which nginx answers to"
+    )
 
 
 def test_a_project_that_is_not_patched_and_does_not_find_its_env_file_is_told_both(tmp_path: Path) -> None:

@@ -398,7 +398,7 @@ FIRST_LINE = (
             "",
             [
                 FIRST_LINE,
-                f"prod.txt lacks gunicorn: it serves the app; {FREEZE_AGAIN}",
+                f"prod.txt lacks gunicorn: it serves the app; write gunicorn[gevent]; {FREEZE_AGAIN}",
                 f"prod.txt lacks gevent: gunicorn's workers are gevent's; {FREEZE_AGAIN}",
             ],
         ),
@@ -543,7 +543,7 @@ def test_a_developers_tool_in_the_file_of_the_environment_is_refused_too() -> No
     assert judged(files, environment="prod", developer_packages=["ruff"]) == messages
 
 
-GUNICORN = f"requirements.txt lacks gunicorn: it serves the app; {FREEZE_AGAIN}"
+GUNICORN = f"requirements.txt lacks gunicorn: it serves the app; write gunicorn[gevent]; {FREEZE_AGAIN}"
 GEVENT = f"requirements.txt lacks gevent: gunicorn's workers are gevent's; {FREEZE_AGAIN}"
 PACKAGING = (
     "requirements.txt lacks packaging: gunicorn 26.1 and newer needs it with gevent; write gunicorn[gevent]; "

@@ -147,7 +147,8 @@ def test_a_release_may_be_bad_while_it_warms_up(release: Release) -> None:
 def test_a_refused_host_is_told_with_the_variable_to_set(release: Release) -> None:
     release.start(400)
     assert wait(release).endswith(
-        f"with Host: {HOST}; if that name is not in ALLOWED_HOSTS, set release_health_host to one that is"
+        f"with Host: {HOST}; if that name is not in ALLOWED_HOSTS, add it there, "
+        "or set release_health_host to one that is"
     )
 
 
