@@ -18,6 +18,8 @@ WAITS = 10
 SLOWEST = 4.0
 """So many times one wait may ten waits at once take: one by one they would take ten times as long."""
 
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
 ATTEMPTS = 3
 """How often it may be measured until it is well."""
 
@@ -63,6 +65,15 @@ def may_write(path):
         path = os.path.dirname(path)
     return os.access(path, os.W_OK | os.X_OK)
 
+def encrypts(database):
+    values = database.settings_dict
+    if values["HOST"] not in {loopback!r} or "sslmode" in values["OPTIONS"]:
+        return False
+    with database.cursor() as cursor:
+        cursor.execute("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()")
+        row = cursor.fetchone()
+        return bool(row and row[0])
+
 answer = {{
     "settings": settings.SETTINGS_MODULE,
     "debug": bool(settings.DEBUG),
@@ -81,6 +92,7 @@ answer = {{
     ],
     "uploads": uploads(),
     "may_upload": False,
+    "encrypts": False,
     "driver": "",
     "cooperative": True,
     "one": 0.0,
@@ -137,6 +149,8 @@ for _ in range({attempts} if vendor in ("postgresql", "mysql") and answer["coope
     answer["one"] = min(each.value for each in waits)
     if answer["all"] <= {slowest} * answer["one"]:
         break
+if vendor == "postgresql":
+    answer["encrypts"] = encrypts(connections["default"])
 if {plan!r}:
     scope = {{}}
     try:
@@ -164,6 +178,7 @@ def code(configuration: Path, keys: Sequence[str], plan: str, names: Sequence[st
         keys=list(keys),
         waits=WAITS,
         attempts=ATTEMPTS,
+        loopback=LOOPBACK,
         slowest=SLOWEST,
         mark=MARK,
         plan=plan,
@@ -212,9 +227,10 @@ def check_warnings(answer: Mapping[str, Any]) -> list[str]:
 
 
 def connection_warnings(answer: Mapping[str, Any]) -> list[str]:
-    """Return which databases keep connections in a way that does not work under gevent, a line each.
+    """Return what is wrong with how databases are connected to, a line each.
 
     Django keeps a connection for the thread that opened it. Under gevent that is a greenlet, and ends with its request.
+    So every request connects, and where that is encrypted it takes more than twice the time.
 
     Args:
         answer: from `load`.
@@ -228,7 +244,12 @@ def connection_warnings(answer: Mapping[str, Any]) -> list[str]:
         f"The database {alias} has a pool of Django's own in its OPTIONS, which has races under gevent. Leave it out"
         for alias in answer["pooled"]
     ]
-    return [f"{each}; where connecting takes too long, gunicorn_pgbouncer helps" for each in kept + pooled]
+    helps = "; where connecting takes too long, gunicorn_pgbouncer helps"
+    encrypted = (
+        "Connections to the database of this host are encrypted, which more than doubles what each costs, and each "
+        "request makes one. Add ?sslmode=disable to DATABASE_URL, or sslmode to OPTIONS"
+    )
+    return [*(each + helps for each in kept + pooled), *([encrypted] if answer["encrypts"] else [])]
 
 
 def name_warnings(answer: Mapping[str, Any]) -> list[str]:

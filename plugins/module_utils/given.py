@@ -14,8 +14,6 @@ import stat
 import tempfile
 from pathlib import Path
 
-from ansible_collections.initech.django.plugins.module_utils.problem import Problem
-
 
 def give(directory: Path, app: str) -> None:
     """Let a directory of root's, with all that is in it, be the app's. Links are left alone."""
@@ -37,12 +35,9 @@ def take_back(directory: Path, app: str, *, is_public: bool) -> None:
         is_public: everybody may, and nothing is a program; else what others may is left as it was made.
 
     Raises:
-        Problem: a file cannot be made anew.
+        OSError: a file cannot be made anew, such as on a disk that is full.
     """
-    try:
-        _take_back(directory, pwd.getpwnam(app).pw_gid, is_public)
-    except OSError as error:
-        raise Problem(f"{error.filename} cannot be written: {error.strerror}.") from None
+    _take_back(directory, pwd.getpwnam(app).pw_gid, is_public)
 
 
 def _take_back(directory: Path, group: int, is_public: bool) -> None:

@@ -189,6 +189,7 @@ def test_it_is_deployed_and_the_demo_beside_it_goes_on(demo: Demo, foreign: App)
     site = foreign.playbook("site")
     assert site.code == 0, site.output
     assert "CONN_MAX_AGE of the database default is not 0" in site.text
+    assert "Connections to the database of this host are encrypted" in site.text
     assert "does not have strange.test, which nginx answers to" in site.text
     answer = json.loads(foreign.get("/"))
     assert answer["users"] == 0

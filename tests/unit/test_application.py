@@ -84,10 +84,11 @@ def test_settings_of_all_environments_may_make_of_environment_what_they_like() -
 
 
 def test_connections_that_would_pile_up_or_race_are_warned_of() -> None:
-    assert connection_warnings({**GOOD, "kept": [], "pooled": []}) == []
-    kept, pooled = connection_warnings({**GOOD, "kept": ["default"], "pooled": ["other"]})
+    assert connection_warnings({"kept": [], "pooled": [], "encrypts": False}) == []
+    kept, pooled, encrypted = connection_warnings({"kept": ["default"], "pooled": ["other"], "encrypts": True})
     assert kept.startswith("CONN_MAX_AGE of the database default is not 0")
     assert pooled.startswith("The database other has a pool of Django's own")
+    assert encrypted.startswith("Connections to the database of this host are encrypted")
 
 
 UNIT = "[Service]\nReadWritePaths=/srv/shop/media /var/lib/shop\nReadWritePaths=-/mnt/files\nReadOnlyPaths=/opt\n"
