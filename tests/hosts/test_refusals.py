@@ -180,7 +180,10 @@ def test_all_that_requirements_lack_is_told_at_once_with_what_to_add(demo: Demo,
         project.replace("requirements.txt", f"{name}==", "#")
     output = project.deploy(demo)
     for message in (
-        "requirements.txt lacks gunicorn: it serves the app; add it to requirements_to_freeze.txt",
+        (
+            "requirements.txt lacks gunicorn: it serves the app; write gunicorn[gevent]; "
+            "add it to requirements_to_freeze.txt"
+        ),
         "requirements.txt lacks gevent: gunicorn's workers are gevent's; add it to",
         "requirements.txt lacks psycogreen: without it psycopg2 blocks its worker",
     ):
