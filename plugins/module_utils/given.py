@@ -14,6 +14,8 @@ import stat
 import tempfile
 from pathlib import Path
 
+from ansible_collections.initech.django.plugins.module_utils.problem import Problem
+
 
 def give(directory: Path, app: str) -> None:
     """Let a directory of root's, with all that is in it, be the app's. Links are left alone."""
@@ -36,8 +38,17 @@ def take_back(directory: Path, app: str, *, is_public: bool) -> None:
 
     Raises:
         OSError: a file cannot be made anew, such as on a disk that is full.
+        Problem: it is not public, and the app made a link that leads out of it, where root would follow.
     """
-    _take_back(directory, pwd.getpwnam(app).pw_gid, is_public)
+    user = pwd.getpwnam(app)
+    _take_back(directory, user.pw_gid, is_public)
+    if is_public:
+        return
+    for path, directories, names in os.walk(directory):
+        for link in (Path(path, name) for name in (*directories, *names)):
+            is_the_apps = link.is_symlink() and link.lstat().st_uid == user.pw_uid
+            if is_the_apps and directory.resolve() not in Path(os.path.realpath(link)).parents:
+                raise Problem(f"{link} leads to {os.readlink(link)}, which is not in the release. Copy what is there")
 
 
 def _take_back(directory: Path, group: int, is_public: bool) -> None:

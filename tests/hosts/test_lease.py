@@ -211,7 +211,7 @@ def test_a_run_that_lost_its_lease_does_nothing_more(demo: Demo) -> None:
     )
     deploy = demo.begin("deploy")
     output = " ".join(deploy.communicate()[0].split())
-    assert taken.wait() == 0
+    assert taken.wait(timeout=60) == 0
     assert deploy.returncode != 0
     assert "The lease was lost" in output
     assert (

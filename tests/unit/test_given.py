@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.initech.django.plugins.module_utils.given import give, take_back
+from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 
 IS_ROOT = os.geteuid() == 0
 APP = pwd.getpwnam("nobody" if IS_ROOT else pwd.getpwuid(os.geteuid()).pw_name)
@@ -23,15 +24,12 @@ def as_root(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
-    """Return a directory with files of several modes, and a link to a file beside it."""
+    """Return a directory with files of several modes."""
     found = tmp_path / "source"
     (found / "src" / "assets").mkdir(parents=True)
     for name, mode in {"manage.py": 0o755, "src/shop.py": 0o644, "src/.env": 0o640, "src/assets/new.js": 0o600}.items():
         (found / name).write_text(name)
         (found / name).chmod(mode)
-    (tmp_path / "outside").write_text("outside")
-    (tmp_path / "outside").chmod(0o600)
-    (found / "src" / "link").symlink_to(tmp_path / "outside")
     return found
 
 
@@ -72,12 +70,35 @@ def test_who_has_a_file_open_writes_into_the_void(source: Path) -> None:
 
 
 def test_what_a_link_leads_to_is_left_alone(source: Path) -> None:
+    (source.parent / "outside").write_text("outside")
+    (source.parent / "outside").chmod(0o600)
+    (source / "src" / "link").symlink_to(source.parent / "outside")
     (source / "src" / "directory").symlink_to(source.parent)
     give(source, APP.pw_name)
     take_back(source, APP.pw_name, is_public=True)
     outside = (source.parent / "outside").stat()
     assert (outside.st_mode & 0o777, outside.st_uid) == (0o600, ROOT)
     assert (source / "src" / "link").is_symlink()
+
+
+@pytest.mark.parametrize("target", ["/etc", "../../elsewhere", "shop.py/../../../elsewhere"])
+def test_a_link_of_the_apps_that_leads_out_of_it_is_refused(source: Path, target: str) -> None:
+    """Root would write `.env` there, or move uploads away, as in a directory of the source."""
+    link = source / "src" / "project"
+    link.symlink_to(target)
+    os.lchown(link, APP.pw_uid, APP.pw_gid)
+    with pytest.raises(Problem, match=f"^{link} leads to {target}, which is not in the release"):
+        take_back(source, APP.pw_name, is_public=False)
+
+
+def test_a_link_of_the_apps_within_it_stays(source: Path) -> None:
+    link = source / "src" / "main.py"
+    link.symlink_to("shop.py")
+    (source / "src" / "loop").symlink_to("loop")
+    for each in (link, source / "src" / "loop"):
+        os.lchown(each, APP.pw_uid, APP.pw_gid)
+    take_back(source, APP.pw_name, is_public=False)
+    assert link.read_text() == "src/shop.py"
 
 
 def test_pipes_are_removed_and_nothing_else_is_left_beside(source: Path) -> None:
