@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import socket
 import ssl
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
 from http import HTTPStatus
 from pathlib import Path
+from types import TracebackType
 from urllib.error import HTTPError
 
 from load import SafeConnection
@@ -40,6 +42,33 @@ class Result:
     def text(self) -> str:
         """What was printed, with every run of blanks and line ends made one blank: messages are wrapped."""
         return " ".join(self.output.split())
+
+
+class Running(subprocess.Popen[str]):
+    """A playbook that was begun; used in a with statement, which nothing of it outlives should the test fail."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Wait for its end."""
+        if error is not None and self.poll() is None:
+            os.killpg(self.pid, signal.SIGKILL)
+        super().__exit__(kind, error, trace)
+
+    def interrupt(self, patience: float = 60) -> str:
+        """Type Ctrl-C, and once more where the first changed nothing; return what it printed last.
+
+        A worker of ansible-core 2.19 may die of the first with the lock of the results' queue in its hands. The run
+        then waits for that lock for ever, and the second Ctrl-C ends it.
+
+        Raises:
+            subprocess.TimeoutExpired: it outlived both.
+        """
+        for _ in range(2):
+            os.killpg(self.pid, signal.SIGINT)
+            with suppress(subprocess.TimeoutExpired):
+                return self.communicate(timeout=patience)[0]
+        raise subprocess.TimeoutExpired(self.args, 2 * patience)
 
 
 @dataclass(frozen=True)
@@ -108,9 +137,9 @@ class Demo:
             process.kill()
             process.wait()
 
-    def begin(self, name: str, *arguments: str) -> subprocess.Popen[str]:
+    def begin(self, name: str, *arguments: str) -> Running:
         """Begin to run one of the clone's playbooks, as a group of processes that can be killed, and print at once."""
-        return subprocess.Popen(
+        return Running(
             [self.path / ".venv/bin/ansible-playbook", f"{name}.yml", "-l", "demo", *arguments],
             cwd=self.path,
             stdin=subprocess.DEVNULL,

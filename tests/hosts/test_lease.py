@@ -154,7 +154,7 @@ def test_a_run_that_is_stopped_by_hand_leaves_no_claim(demo: Demo) -> None:
     change(demo, "stopped by hand")
     with demo.begin("deploy") as deploy:
         read_until(deploy, "Unpack the source")
-        os.killpg(deploy.pid, signal.SIGINT)
+        deploy.interrupt()
     wait_until_free(demo)
     assert demo.playbook("deploy").code == 0
 
