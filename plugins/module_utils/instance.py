@@ -8,7 +8,9 @@ import re
 import signal
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 from ansible_collections.initech.django.plugins.module_utils import history, workers
@@ -24,6 +26,9 @@ from ansible_collections.initech.django.plugins.module_utils.lease import Claim
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 
 BACKLOG_SECONDS = 10
+FIRST = -10
+"""The nice value of what is live, also in its unit: of a processor, ten times the share of all others."""
+
 LOG_LINES = 40
 
 
@@ -144,8 +149,13 @@ def start(app: App, release: Release, options: Mapping[str, Any], claim: Claim |
     began = time.monotonic()
     started, _ = systemctl("start", release.unit)
     wrong = "it did not start"
+    # On a host that is too busy with what is live to start another, they share in the end.
+    share = Timer(options["timeout"] / 3, set_precedence, (release, FIRST))
+    share.daemon = True
     if started:
+        share.start()
         wrong = wrong_with(app, release, options)
+        share.cancel()
         # A release that was live once goes live again, even where it knows nothing of a worker that came after it.
         if not wrong and not was_live(app, release):
             others = workers.units_of(workers.listed(app), release)
@@ -175,12 +185,33 @@ def backlog(release: Release) -> int:
     return 0
 
 
+def set_precedence(release: Release, nice: int) -> None:
+    """Have a release get the processors before or after all else on its host: deploys, backups, other releases.
+
+    Two ways lead there, and a host goes by one of them. Where the kernel shares them out among sessions, the nice value
+    of a process counts only within its own, and the session has one too. Source: sched(7), "The autogroup feature".
+    Where systemd has the kernel share them out among slices, sessions have none, and all services compare by their
+    processes'. In a container that may do neither, nothing is done.
+
+    Args:
+        release: which.
+        nice: `FIRST` for what is live, 0 for the same as all others.
+    """
+    _, main = systemctl("show", "--property=MainPID", "--value", release.unit)
+    if main in ("", "0"):
+        return
+    with suppress(OSError):
+        os.setpriority(os.PRIO_PGRP, int(main), nice)
+        Path("/proc", main, "autogroup").write_text(str(nice), encoding="ascii")
+
+
 def begin_to_drain(release: Release) -> None:
     """Have a release end that gets no new requests, without losing one that is on its way.
 
     gunicorn finishes what it has accepted, and nobody waits for that here. What still waits in the queue would be
     reset, so that goes first.
     """
+    set_precedence(release, 0)
     deadline = time.monotonic() + BACKLOG_SECONDS
     while backlog(release) and time.monotonic() < deadline:
         time.sleep(0.02)

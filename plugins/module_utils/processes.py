@@ -20,7 +20,9 @@ OF_A_SHELL = frozenset(["|", "||", "&", "&&", ";", ">", ">>", "<", "2>&1"])
 MARK = "# Made by the role processes of initech.django."
 """How our units begin: no others are ever removed."""
 
-OF_GUNICORN = frozenset(["Description", "Type", "ExecStart", "RuntimeDirectory", "RestartSec", "TimeoutStopSec"])
+OF_GUNICORN = frozenset(
+    ["Description", "Type", "ExecStart", "ExecStartPost", "RuntimeDirectory", "RestartSec", "TimeoutStopSec"]
+)
 """What in gunicorn's unit is said of gunicorn alone. All else, the sandbox above all, holds for all of the app."""
 
 OF_WHAT_GOES_ON = frozenset(["Restart", "StartLimitIntervalSec"])

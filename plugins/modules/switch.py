@@ -9,8 +9,10 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.initech.django.plugins.module_utils import history, workers
 from ansible_collections.initech.django.plugins.module_utils.instance import (
+    FIRST,
     begin_to_drain,
     end_at_once,
+    set_precedence,
     start,
     state_of,
 )
@@ -111,6 +113,7 @@ def switch(app: App, release: Release, options: Mapping[str, Any]) -> list[str]:
     require_room(app.root)
     try:
         start(app, release, options, claim)
+        set_precedence(release, FIRST)
         if old != release:
             move(app, release, claim)
     except OSError:

@@ -17,6 +17,7 @@ OFF = {
     "base_package_sums": False,
     "base_shell_seconds": 0,
     "base_ssh_logins_per_minute": 0,
+    "base_services_first": False,
     "base_journal_size": "",
     "base_core_dumps": True,
     "base_banner": "",

@@ -58,6 +58,7 @@ def test_the_firewall_drops_what_no_rule_lets_in() -> None:
         ("base_ssh", False, "__base_access", "/etc/ssh/sshd_config.d/00-initech.conf"),
         ("base_kernel", False, "__base_system", "/etc/sysctl.d/60-initech.conf"),
         ("base_journal_size", "", "__base_system", "/etc/systemd/journald.conf.d/initech.conf"),
+        ("base_services_first", False, "__base_system", "/etc/systemd/system/user.slice.d/initech.conf"),
         ("base_core_dumps", True, "__base_system", "/etc/security/limits.d/initech.conf"),
         ("base_core_dumps", True, "__base_system", "/etc/systemd/coredump.conf.d/initech.conf"),
         ("base_shell_seconds", 0, "__base_system", "/etc/profile.d/initech.sh"),

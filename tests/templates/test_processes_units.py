@@ -19,6 +19,7 @@ OF_EACH = {
     "Description",
     "Type",
     "ExecStart",
+    "ExecStartPost",
     "RuntimeDirectory",
     "RestartSec",
     "TimeoutStopSec",
@@ -67,6 +68,8 @@ def test_all_but_what_is_gunicorns_alone_is_as_in_the_unit_of_the_site(inputs: d
         assert set(site["Environment"]) < set(own["Environment"])
         # systemd removes it when a unit ends, and the socket of the site is in there.
         assert "RuntimeDirectory" not in own
+        # Visitors wait for the site, and nobody for these.
+        assert "ExecStartPost" not in own
 
 
 def test_a_worker_has_its_number_its_patch_and_its_deadline() -> None:

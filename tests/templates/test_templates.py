@@ -22,6 +22,7 @@ import yaml
 from ansible.errors import AnsibleError
 from ansible_collections.initech.django.plugins.action.connections import PGBOUNCER_CLIENTS
 from ansible_collections.initech.django.plugins.module_utils.files import wrong_with_unit
+from ansible_collections.initech.django.plugins.module_utils.instance import FIRST
 from ansible_collections.initech.django.plugins.module_utils.layout import App
 from ansible_collections.initech.django.tests.templates.render import (
     ROLES,
@@ -264,6 +265,25 @@ def test_an_instance_runs_gunicorn_of_its_own_release_as_the_apps_user() -> None
 )
 def test_systemd_reads_dotenv_where_the_project_does_not(inputs: dict[str, Any], expected: list[str]) -> None:
     assert unit(**inputs).get("EnvironmentFile", []) == expected
+
+
+@pytest.mark.parametrize(("live", "is_given"), [(RELEASE.id, True), ("20261124T101600Z-1a2b3c4d", False)])
+def test_only_what_is_live_is_given_precedence_when_it_starts(tmp_path: Path, live: str, is_given: bool) -> None:
+    (tmp_path / "current").symlink_to(f"releases/{live}")
+    command = (
+        unit()["ExecStartPost"][0]
+        .removeprefix("-+")
+        .replace("$$", "$")
+        .replace(str(APP.current), f"{tmp_path}/current")
+    )
+    assert command.count(f" {FIRST} ") == 2
+    with subprocess.Popen(["sleep", "60"], start_new_session=True) as main:
+        # Whoever may not give precedence may always take it away.
+        done = executed(*shlex.split(command.replace(f" {FIRST} ", " 7 ")), MAINPID=str(main.pid))
+        found = os.getpriority(os.PRIO_PROCESS, main.pid)
+        main.kill()
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert found == (7 if is_given else os.getpriority(os.PRIO_PROCESS, 0))
 
 
 @pytest.mark.parametrize("seconds", [0, 30, 600, "45"])

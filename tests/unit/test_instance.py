@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -52,7 +55,7 @@ def started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, host: Host) -> None
     }.items():
         monkeypatch.setattr(instance, name, function)
     app = App("shop")
-    instance.start(app, app.release("20261124T101500Z-1a2b3c4d"), {"seconds": 12}, None)
+    instance.start(app, app.release("20261124T101500Z-1a2b3c4d"), {"seconds": 12, "timeout": 60}, None)
 
 
 @pytest.mark.parametrize("starts", [0.5, 5, 30])
@@ -71,3 +74,67 @@ def test_one_that_lives_longer_is_good(tmp_path: Path, monkeypatch: pytest.Monke
     started(tmp_path, monkeypatch, host)
     assert host.told == ["start"]
     assert host.now == pytest.approx(1000 + 5 + 12)
+
+
+# Who has the processors first
+
+RELEASE = App("shop").release("20261124T101500Z-1a2b3c4d")
+
+
+def main_process_is(monkeypatch: pytest.MonkeyPatch, process: int) -> None:
+    """Have systemd say that this is the process of the release."""
+    monkeypatch.setattr(instance, "systemctl", lambda *_: (True, str(process)))
+
+
+def test_all_processes_of_a_release_are_given_way_and_their_session_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    command = ["sh", "-c", "sleep 60 & echo $!; wait"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as shell:
+        assert shell.stdout is not None
+        child = int(shell.stdout.readline())
+        main_process_is(monkeypatch, shell.pid)
+        # Whoever may not give precedence may always take it away.
+        instance.set_precedence(RELEASE, 7)
+        group = Path("/proc", str(child), "autogroup")
+        found = [os.getpriority(os.PRIO_PROCESS, each) for each in (shell.pid, child)]
+        said = group.read_text() if group.exists() else "nice 7"
+        os.killpg(shell.pid, 9)
+    assert found == [7, 7]
+    assert said.split()[-2:] == ["nice", "7"]
+
+
+def test_of_a_release_that_does_not_run_nothing_is_done_to_anybody(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = os.getpriority(os.PRIO_PROCESS, 0)
+    main_process_is(monkeypatch, 0)
+    instance.set_precedence(RELEASE, 7)
+    assert os.getpriority(os.PRIO_PROCESS, 0) == before
+
+
+@pytest.mark.parametrize(("timeout", "shares"), [(0.03, True), (300, False)])
+def test_a_release_that_does_not_answer_for_a_third_of_its_time_gets_what_the_live_one_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, timeout: float, shares: bool
+) -> None:
+    given: list[tuple[str, int]] = []
+    is_given = Event()
+
+    def give(release: Any, nice: int) -> None:
+        given.append((release.id, nice))
+        is_given.set()
+
+    def ask(*_: Any) -> str:
+        if shares:
+            assert is_given.wait(timeout=10)
+        return "it answered 500"
+
+    monkeypatch.setattr(App, "processes", property(lambda _: tmp_path / "processes.json"))
+    monkeypatch.setattr(App, "history", property(lambda _: tmp_path / "history.jsonl"))
+    monkeypatch.setattr(App, "live", lambda _: None)
+    for name, function in {
+        "systemctl": lambda *_: (True, ""),
+        "set_precedence": give,
+        "wrong_with": ask,
+        "log_of": lambda _: "its log",
+    }.items():
+        monkeypatch.setattr(instance, name, function)
+    with pytest.raises(Problem, match="it answered 500"):
+        instance.start(App("shop"), RELEASE, {"seconds": 0, "timeout": timeout}, None)
+    assert given == ([(RELEASE.id, instance.FIRST)] if shares else [])
