@@ -26,6 +26,7 @@ from ansible_collections.initech.django.plugins.module_utils.lease import Claim
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 
 BACKLOG_SECONDS = 10
+QUIET_SECONDS = 0.5
 FIRST = -10
 """The nice value of what is live, also in its unit: of a processor, ten times the share of all others."""
 
@@ -176,13 +177,18 @@ def start(app: App, release: Release, options: Mapping[str, Any], claim: Claim |
         history.record(app.history, release.id, history.STARTED, claim, seconds=round(time.monotonic() - began, 1))
 
 
-def backlog(release: Release) -> int:
-    """Return how many connections wait in the socket's queue to be accepted."""
-    for line in run(["ss", "--listening", "--unix", "--numeric", "--no-header"]).stdout.splitlines():
+def connections(release: Release) -> tuple[int, int]:
+    """Return how many connections wait in the socket's queue to be accepted, and how many were and are still open."""
+    waiting = accepted = 0
+    for line in run(["ss", "--all", "--unix", "--numeric", "--no-header"]).stdout.splitlines():
         columns = line.split()
-        if str(release.socket) in columns:
-            return int(columns[2])
-    return 0
+        if str(release.socket) not in columns:
+            continue
+        if columns[1] == "LISTEN":
+            waiting = int(columns[2])
+        else:
+            accepted += columns[1] == "ESTAB"
+    return waiting, accepted
 
 
 def set_precedence(release: Release, nice: int) -> None:
@@ -209,12 +215,17 @@ def begin_to_drain(release: Release) -> None:
     """Have a release end that gets no new requests, without losing one that is on its way.
 
     gunicorn finishes what it has accepted, and nobody waits for that here. What still waits in the queue would be
-    reset, so that goes first.
+    reset, so that goes first. Most requests end in a moment, and then it gives way: that it ends takes time of the
+    processors as well. One that still computes keeps the share it had.
     """
-    set_precedence(release, 0)
-    deadline = time.monotonic() + BACKLOG_SECONDS
-    while backlog(release) and time.monotonic() < deadline:
+    began = time.monotonic()
+    while connections(release)[0] and time.monotonic() < began + BACKLOG_SECONDS:
         time.sleep(0.02)
+    began = time.monotonic()
+    while (is_busy := connections(release)[1] > 0) and time.monotonic() < began + QUIET_SECONDS:
+        time.sleep(0.02)
+    if not is_busy:
+        set_precedence(release, 0)
     systemctl("stop", "--no-block", release.unit)
 
 

@@ -138,3 +138,36 @@ def test_a_release_that_does_not_answer_for_a_third_of_its_time_gets_what_the_li
     with pytest.raises(Problem, match="it answered 500"):
         instance.start(App("shop"), RELEASE, {"seconds": 0, "timeout": timeout}, None)
     assert given == ([(RELEASE.id, instance.FIRST)] if shares else [])
+
+
+SOCKETS = f"""\
+u_str ESTAB  0      0                              * 645      * 646
+u_str LISTEN 3      2048   {RELEASE.socket} 38010014 * 0
+u_str ESTAB  0      0      {RELEASE.socket} 38010020 * 38010019
+u_str ESTAB  0      0      {RELEASE.socket}x 38010030 * 38010029
+u_str LISTEN 9      2048   /run/shop/20261124T101600Z-1a2b3c4d/gunicorn.sock 38010040 * 0
+"""
+
+
+def test_connections_that_wait_and_those_that_were_accepted_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(instance, "run", lambda _: subprocess.CompletedProcess([], 0, SOCKETS, ""))
+    assert instance.connections(RELEASE) == (3, 1)
+    monkeypatch.setattr(instance, "run", lambda _: subprocess.CompletedProcess([], 0, "", ""))
+    assert instance.connections(RELEASE) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("seen", "gives_way"), [([(0, 0)], True), ([(2, 4), (0, 4), (0, 1), (0, 0)], True), ([(0, 1)], False)]
+)
+def test_a_release_gives_way_before_it_ends_unless_it_still_has_something_to_finish(
+    monkeypatch: pytest.MonkeyPatch, seen: list[tuple[int, int]], gives_way: bool
+) -> None:
+    told: list[Any] = []
+    answers = list(seen)
+    monkeypatch.setattr(instance, "QUIET_SECONDS", 0.1)
+    monkeypatch.setattr(instance, "connections", lambda _: answers.pop(0) if len(answers) > 1 else answers[0])
+    monkeypatch.setattr(instance, "set_precedence", lambda release, nice: told.append((release.id, nice)))
+    monkeypatch.setattr(instance, "systemctl", lambda *words: told.append(words))
+    instance.begin_to_drain(RELEASE)
+    stop = ("stop", "--no-block", RELEASE.unit)
+    assert told == ([(RELEASE.id, 0), stop] if gives_way else [stop])
