@@ -78,6 +78,16 @@ def backups(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ba
     )
 
 
+def test_times_that_systemd_cannot_read_are_refused_and_the_timer_stays(backups: Backups) -> None:
+    read = "cat /etc/systemd/system/initech-backup@diff.timer"
+    timer = backups.demo.host(read)
+    refused = backups.play("provision", "-e", "backup_diff_calendar=Sundy")
+    assert refused.code != 0
+    assert "initech-backup@diff.timer stays as it is" in refused.text
+    assert "Failed to parse calendar specification, ignoring: Sundy" in refused.text
+    assert backups.demo.host(read) == timer
+
+
 def test_a_restore_before_the_first_backup_says_how_to_take_one(backups: Backups) -> None:
     assert backups.good("backup", "--check").changed == 1
     refused = backups.play("restore")

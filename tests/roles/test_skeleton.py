@@ -27,6 +27,9 @@ BLOCKS = ("block", "rescue", "always")
 OPTION = re.compile(rf"(?<![\w.])(?:{'|'.join(NAMES)})_\w+")
 """A variable that carries a role's name; what a module, a file or an internal variable is called does not match."""
 
+UNIT = re.compile(r"\.(service|timer)\.j2")
+"""The name of a template of a unit."""
+
 OF_ONE_ROLE = pytest.mark.parametrize("role", NAMES)
 
 
@@ -53,6 +56,14 @@ def strings(value: Any) -> Iterator[str]:
     elif isinstance(value, list):
         for item in value:
             yield from strings(item)
+
+
+def mappings(value: Any) -> Iterator[Mapping[str, Any]]:
+    """Yield the mappings in a value, and those in them."""
+    if isinstance(value, Mapping):
+        yield value
+    for item in value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ():
+        yield from mappings(item)
 
 
 def flat(tasks: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
@@ -201,6 +212,13 @@ def test_a_default_is_explained_in_the_line_above_and_an_empty_container_has_an_
 @OF_ONE_ROLE
 def test_a_role_uses_no_variable_that_it_does_not_specify(role: str) -> None:
     assert used(role) <= set(options(role))
+
+
+@OF_ONE_ROLE
+def test_systemd_is_asked_of_every_unit_before_it_is_in_place(role: str) -> None:
+    found = [each for _, value in documents(role, "vars/*.yml", "tasks/*.yml") for each in mappings(value)]
+    units = [each for each in found if UNIT.search(str(each.get("content", "")))]
+    assert [each["path"] for each in units if each.get("validate") != "unit"] == []
 
 
 def test_every_specified_option_is_used() -> None:
