@@ -12,6 +12,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+ANSWER_SECONDS = 1
+"""What an answer may take, however little is left of the time. The first request of a worker loads what was not needed
+before, and on a busy host less would end with "timed out", whatever is wrong."""
+
 STILL_SECONDS = 5
 """How long a process that was told to stand still may take to do so; one that waits for a disk does not at once."""
 
@@ -106,7 +110,7 @@ def wait_until_healthy(question: Question, timeout: float, is_running: Callable[
     bad_answers = 0
     while True:
         try:
-            wrong = question.wrong(*question.ask(max(deadline - time.monotonic(), 0.1)))
+            wrong = question.wrong(*question.ask(max(deadline - time.monotonic(), ANSWER_SECONDS)))
             if not wrong:
                 return ""
             bad_answers += 1

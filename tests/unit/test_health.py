@@ -33,14 +33,15 @@ class Release:
         self._server: socketserver.ThreadingUnixStreamServer | None = None
         self._ended = threading.Event()
 
-    def start(self, *answers: int | bytes | None) -> None:
-        """Begin to listen; an answer is a status, or raw bytes, or None for none at all."""
+    def start(self, *answers: int | bytes | None, delay: float = 0) -> None:
+        """Begin to listen; an answer is a status, or raw bytes, or None for none at all, each after so many seconds."""
         release = self
 
         class Handler(socketserver.StreamRequestHandler):
             def handle(self) -> None:
                 lines = iter(lambda: self.rfile.readline().decode().strip(), "")
                 release.requests.append(list(lines))
+                release._ended.wait(delay)
                 answer = answers[min(len(release.requests), len(answers)) - 1]
                 if answer is None:
                     release._ended.wait()
@@ -181,6 +182,11 @@ def test_a_release_that_does_not_answer_in_time_is_told_with_the_reason(
     wrong = wait(release, timeout=0.2)
     assert wrong.startswith(f"it does not answer GET /healthz ({reason}")
     assert 0.2 <= time.monotonic() - begun < 10
+
+
+def test_whoever_is_asked_at_the_last_moment_has_time_to_answer(release: Release) -> None:
+    release.start(200, delay=0.3)
+    assert wait(release, timeout=0) == ""
 
 
 def test_a_socket_that_is_not_there_in_time_is_told_so(release: Release) -> None:
