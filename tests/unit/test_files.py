@@ -138,6 +138,28 @@ def test_systemd_is_asked_of_a_unit_whose_program_is_not_there_yet_with_options_
     assert asked[1][0] == "check.timer"
 
 
+def test_a_line_that_systemd_would_leave_out_is_no_good_whatever_its_exit_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That of systemd 249, which Ubuntu 22.04 has, is 0 then."""
+    said = [
+        "/usr/lib/systemd/system/other.service:9: Standard output type syslog is obsolete",
+        "{}:3: Failed to parse calendar specification, ignoring: Sundy",
+    ]
+
+    def run(command: list[str]) -> CompletedProcess[str]:
+        return CompletedProcess(command, 0, "", "\n".join(said).format(command[-1]))
+
+    monkeypatch.setattr(files, "run", run)
+    path = tmp_path / "shop.timer"
+    with pytest.raises(Problem, match=r"shop\.timer stays as it is.*\n.*ignoring: Sundy"):
+        placed(path, content="[Timer]\nOnCalendar=daily\nOnCalendar=Sundy\n", validate="unit")
+    assert os.listdir(tmp_path) == []
+    # What is wrong with other units is not ours to judge.
+    said.pop()
+    assert placed(path, content="[Timer]\nOnCalendar=daily\n", validate="unit")
+
+
 @needs("systemd-analyze")
 def test_a_unit_that_systemd_refuses_is_not_written(tmp_path: Path) -> None:
     path = tmp_path / "shop.service"
