@@ -836,8 +836,8 @@ def test_the_second_role_of_a_rotation_is_cut_off_as_the_first_is() -> None:
 # pgbouncer
 
 
-def pgbouncer(template: str, **inputs: Any) -> str:
-    facts = {"processor_nproc": 4}
+def pgbouncer(template: str, release: str = "trixie", **inputs: Any) -> str:
+    facts = {"processor_nproc": 4, "distribution_release": release}
     return render("pgbouncer", template, app_name="shop", database_name="it's", ansible_facts=facts, **inputs)
 
 
@@ -851,6 +851,11 @@ def test_the_pool_holds_no_password_and_listens_nowhere_but_on_its_socket() -> N
     assert settings["max_client_conn"] == f" {4 * PGBOUNCER_CLIENTS}"
     assert settings["query_wait_timeout"] == " 30"
     assert "auth_file" not in settings
+
+
+@pytest.mark.parametrize(("release", "kind"), [("bookworm", "notify"), ("noble", "notify"), ("jammy", "exec")])
+def test_a_pool_that_cannot_say_that_it_is_ready_is_not_waited_for(release: str, kind: str) -> None:
+    assert f"\nType={kind}\n" in pgbouncer("pgbouncer.service.j2", release)
 
 
 def test_the_app_finds_the_pool_where_all_others_find_the_server() -> None:
