@@ -35,7 +35,9 @@ def sites(demo: Demo) -> Iterator[dict[str, Visit]]:
         options = ("--distribution", distribution, "--publish", f"{ports[name]}:443")
         demo.checked(sys.executable, "molecule/throwaway.py", "up", name, *options)
     demo.host(PYTHON, OLDER)
-    hosts = {name: {"python_version": "3.11"} if name == OLDER else {} for name in DISTRIBUTIONS}
+    # Its PgBouncer is another one, too.
+    older = {"python_version": "3.11", "database_pool": True}
+    hosts = {name: older if name == OLDER else {} for name in DISTRIBUTIONS}
     (demo.path / "inventories/demo/hosts.yml").write_text(json.dumps({"demo": {"hosts": hosts}}))
     demo.checked("ansible-playbook", "site.yml", "-l", "demo")
     yield {name: visitor(demo, name, port) for name, port in ports.items()}
@@ -64,6 +66,7 @@ def well(run: Result) -> Result:
 
 
 def test_all_serve_the_site_and_none_of_their_units_has_failed(demo: Demo, sites: dict[str, Visit]) -> None:
+    assert demo.host("systemctl is-active slow-sql-pgbouncer", OLDER) == "active"
     for name, visit in sites.items():
         status, page = get(visit, "/")
         assert (status, "<dd>PostgreSQL 1" in page) == (200, True), name
