@@ -188,7 +188,7 @@ def wrong_with_unit(name: str, text: str) -> str:
         file = Path(directory, f"check{'@' if '@.' in name else ''}{Path(name).suffix}")
         file.write_text(PROGRAM.sub(is_there, text), encoding="utf-8")
         result = run([*verify, str(file)])
-        # A line that it would leave out systemd 249 names, too, and has an exit code of 0 all the same.
+        # systemd 249 names the lines that it would leave out, and exits with 0 all the same.
         left_out = [line for line in result.stderr.splitlines() if line.startswith(f"{file}:")]
         return refusal(result) or "\n".join(left_out)
 
