@@ -6,7 +6,7 @@ import asyncio
 import secrets
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from urllib.error import HTTPError
 
 import pytest
@@ -44,13 +44,14 @@ async def ask(demo: Demo, ready: asyncio.Semaphore, go: asyncio.Event) -> str:
     return f"{head.partition(' ')[2][:3]} {body.strip()}"
 
 
-async def ask_at_once(demo: Demo) -> Counter[str]:
-    """Have all requests in flight together, and count the answers."""
+async def ask_at_once(demo: Demo, meanwhile: Callable[[], None] = lambda: None) -> Counter[str]:
+    """Have all requests in flight together, do something meanwhile, and count the answers."""
     ready, go = asyncio.Semaphore(0), asyncio.Event()
     requests = [asyncio.create_task(ask(demo, ready, go)) for _ in range(AT_ONCE)]
     for _ in requests:
         await ready.acquire()
     go.set()
+    await asyncio.to_thread(meanwhile)
     return Counter(await asyncio.gather(*requests))
 
 
@@ -90,6 +91,11 @@ def connections(demo: Demo) -> int:
     return int(demo.host(f'cd /tmp; runuser -u postgres -- psql -Atc "{COUNT}"'))
 
 
+def errors(demo: Demo) -> str:
+    """Return what the app said last that is an error."""
+    return demo.host("journalctl --unit 'pooled@*' --output cat --lines 2000 | grep Error: | tail -5")
+
+
 def test_without_the_pool_the_sum_is_refused_before_anything_is_changed(
     demo: Demo, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -114,13 +120,35 @@ def test_all_requests_at_once_are_answered_over_no_more_connections_than_the_poo
     process = demo.background(WATCH)
     answers = asyncio.run(ask_at_once(demo))
     peak = int(process.communicate()[0])
-    assert answers == {"200 9": AT_ONCE}
+    assert answers == {"200 9": AT_ONCE}, errors(demo)
     assert SIZE / 2 < peak <= SIZE
     # Those that nobody uses are closed after half a minute.
     deadline = time.monotonic() + 60
     while connections(demo) > 0 and time.monotonic() < deadline:
         time.sleep(1)
     assert connections(demo) == 0
+
+
+def queued(demo: Demo) -> int:
+    """Return how many connections wait until PgBouncer accepts them."""
+    process = "$(systemctl show --property MainPID --value pooled-pgbouncer)"
+    listening = demo.host(f"nsenter --net --target {process} ss --no-header --listening --unix 'src */.s.PGSQL.5432'")
+    return int(listening.split()[2])
+
+
+def test_a_pool_that_is_not_given_a_processor_for_a_moment_is_waited_for(
+    demo: Demo, runs: tuple[Result, Result]
+) -> None:
+    def while_it_is_stopped() -> None:
+        deadline = time.monotonic() + 30
+        while (waiting := queued(demo)) < AT_ONCE / 2 and time.monotonic() < deadline:
+            time.sleep(0.1)
+        demo.host("systemctl kill --signal CONT pooled-pgbouncer")
+        assert waiting >= AT_ONCE / 2
+
+    demo.host("systemctl kill --signal STOP pooled-pgbouncer")
+    answers = asyncio.run(ask_at_once(demo, while_it_is_stopped))
+    assert answers == {"200 9": AT_ONCE}, errors(demo)
 
 
 def test_what_is_no_request_goes_directly_to_the_server_and_the_site_outlives_a_new_pool(

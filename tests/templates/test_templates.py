@@ -848,7 +848,7 @@ def test_the_pool_holds_no_password_and_listens_nowhere_but_on_its_socket() -> N
     assert settings["listen_addr"].strip() == ""
     assert settings["unix_socket_dir"] == " /run/shop-pgbouncer"
     assert settings["max_db_connections"] == settings["default_pool_size"] == " 80"
-    assert settings["max_client_conn"] == f" {4 * PGBOUNCER_CLIENTS}"
+    assert settings["max_client_conn"] == settings["listen_backlog"] == f" {4 * PGBOUNCER_CLIENTS}"
     assert settings["query_wait_timeout"] == " 30"
     assert "auth_file" not in settings
 
