@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -26,6 +27,8 @@ from ansible_collections.initech.django.plugins.module_utils.lease import Claim
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 
 BACKLOG_SECONDS = 10
+"""How long a queue is waited for that does not get shorter."""
+
 QUIET_SECONDS = 0.5
 FIRST = -10
 """The nice value of what is live, also in its unit: of a processor, ten times the share of all others."""
@@ -211,6 +214,17 @@ def set_precedence(release: Release, nice: int) -> None:
         Path("/proc", main, "autogroup").write_text(str(nice), encoding="ascii")
 
 
+def _wait_for_queue(release: Release) -> None:
+    """Wait until a release has accepted all that ask it, for as long as they get fewer."""
+    waiting, since = sys.maxsize, time.monotonic()
+    while (left := connections(release)[0]) > 0:
+        if left < waiting:
+            waiting, since = left, time.monotonic()
+        elif time.monotonic() > since + BACKLOG_SECONDS:
+            return
+        time.sleep(0.02)
+
+
 def begin_to_drain(release: Release) -> None:
     """Have a release end that gets no new requests, without losing one that is on its way.
 
@@ -218,9 +232,7 @@ def begin_to_drain(release: Release) -> None:
     reset, so that goes first. Most requests end in a moment, and then it gives way: that it ends takes time of the
     processors as well. One that still computes keeps the share it had.
     """
-    began = time.monotonic()
-    while connections(release)[0] and time.monotonic() < began + BACKLOG_SECONDS:
-        time.sleep(0.02)
+    _wait_for_queue(release)
     began = time.monotonic()
     while (is_busy := connections(release)[1] > 0) and time.monotonic() < began + QUIET_SECONDS:
         time.sleep(0.02)

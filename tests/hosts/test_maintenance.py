@@ -24,10 +24,10 @@ def _off(demo: Demo) -> Iterator[None]:
     assert demo.get("/healthz") == "ok\n"
 
 
-def asked(demo: Demo) -> tuple[int, str | None, str]:
+def asked(demo: Demo, method: str = "GET", path: str = "/") -> tuple[int, str | None, str]:
     """Return the status, when to come again, and the page that a visitor gets."""
     connection = demo.connect()
-    connection.request("GET", "/")
+    connection.request(method, path, None if method == "GET" else "name=x")
     response = connection.getresponse()
     page = response.read().decode()
     connection.close()
@@ -48,6 +48,9 @@ def test_visitors_get_the_page_with_503_until_it_is_off_and_those_who_are_named_
     status, again, page = asked(demo)
     assert (status, again) == (503, "300")
     assert "Back soon" in page
+    # A form that somebody had open, and a webhook.
+    assert asked(demo, "POST", "/pay/") == asked(demo, "DELETE", "/static/x.css") == (status, again, page)
+    assert asked(demo, path="/.maintenance")[0] == 404
     assert demo.host(INSIDE) == "503"
     assert switched(demo, "on").changed == 0
     assert demo.playbook("provision", "-e", ALLOWED).code == 0

@@ -173,6 +173,7 @@ def test_an_instance_serves_its_own_release_on_its_own_socket(root: Path) -> Non
     assert settings["wsgi_app"] == "shop.wsgi:application"
     assert settings["bind"] == f"unix:{RELEASE.socket}"
     assert settings["worker_class"] == "gevent"
+    assert settings["backlog"] == 4096
 
 
 def test_gunicorn_writes_only_where_its_unit_lets_it(root: Path) -> None:
@@ -472,9 +473,9 @@ class Site:
         self.plain = next((each.block or () for each in self.http if each.name == "server"), ())
         self.directives = server.block or ()
         found = {each.arguments: each.block or () for each in self.directives if each.name == "location"}
-        # Those with an @ are reached from inside alone.
-        self.named = {arguments[0]: block for arguments, block in found.items() if arguments[0].startswith("@")}
-        self.locations = {arguments: block for arguments, block in found.items() if arguments[0] not in self.named}
+        # Those with an @ are reached from inside alone, and so is the one of exactly one name.
+        self.named = {arguments[-1]: block for arguments, block in found.items() if arguments[0][0] in "@="}
+        self.locations = {arguments: block for arguments, block in found.items() if arguments[-1] not in self.named}
 
     def table(self, variable: str) -> dict[str, str]:
         """Return what a variable is made of, by `geo` or `map`: its value for each key."""
@@ -547,7 +548,7 @@ def test_what_a_place_adds_to_the_header_does_not_replace_that_of_the_site() -> 
     assert media[:2] == [("Referrer-Policy", "same-origin"), ("Strict-Transport-Security", "max-age=31536000")]
     assert [name for name, _ in media].count("X-Content-Type-Options") == 1
     assert "x-content-type-options" not in dict(media)
-    closed = [arguments[0] for arguments in site.values("add_header", "@maintenance")]
+    closed = [arguments[0] for arguments in site.values("add_header", "/.maintenance")]
     own = ["Referrer-Policy", "x-content-type-options", "Strict-Transport-Security"]
     assert closed == [*own, "Retry-After", "Cache-Control"]
 
@@ -597,6 +598,13 @@ def test_nobody_climbs_out_of_a_directory_of_files_whose_url_lacks_a_slash(varia
 def test_the_maintenance_page_is_not_for_those_who_are_named() -> None:
     site = Site(nginx_maintenance_allow=["192.0.2.0/24", "2001:db8::1"])
     assert site.table("shown") == {"default": "0", "192.0.2.0/24": "1", "2001:db8::1": "1"}
+
+
+def test_the_maintenance_page_answers_whatever_a_visitor_asks_with_and_nobody_asks_for_it_by_its_name() -> None:
+    """A name with a slash is asked for with GET, and one with an @ as the visitor did: for POST a file has 405."""
+    site = Site()
+    assert site.values("error_page") == [("503", "/.maintenance")]
+    assert site.values("internal", "/.maintenance") == [()]
 
 
 def test_an_uploaded_page_is_not_run_as_a_page_of_the_site() -> None:
@@ -848,7 +856,8 @@ def test_the_pool_holds_no_password_and_listens_nowhere_but_on_its_socket() -> N
     assert settings["listen_addr"].strip() == ""
     assert settings["unix_socket_dir"] == " /run/shop-pgbouncer"
     assert settings["max_db_connections"] == settings["default_pool_size"] == " 80"
-    assert settings["max_client_conn"] == settings["listen_backlog"] == f" {4 * PGBOUNCER_CLIENTS}"
+    assert settings["max_client_conn"] == f" {4 * PGBOUNCER_CLIENTS}"
+    assert settings["listen_backlog"] == " 4096"
     assert settings["query_wait_timeout"] == " 30"
     assert "auth_file" not in settings
 

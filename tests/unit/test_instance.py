@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from pathlib import Path
 from threading import Event
 from typing import Any
 
 import pytest
 from ansible_collections.initech.django.plugins.module_utils import instance
-from ansible_collections.initech.django.plugins.module_utils.layout import App
+from ansible_collections.initech.django.plugins.module_utils.layout import App, Release
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 
 
@@ -171,3 +172,23 @@ def test_a_release_gives_way_before_it_ends_unless_it_still_has_something_to_fin
     instance.begin_to_drain(RELEASE)
     stop = ("stop", "--no-block", RELEASE.unit)
     assert told == ([(RELEASE.id, 0), stop] if gives_way else [stop])
+
+
+def test_a_queue_is_waited_for_as_long_as_it_gets_shorter(monkeypatch: pytest.MonkeyPatch) -> None:
+    queue = iter(range(20, 3, -1))
+    seen = []
+
+    def connections(_: Release) -> tuple[int, int]:
+        time.sleep(0.02)
+        seen.append(next(queue, 3))
+        return seen[-1], 0
+
+    monkeypatch.setattr(instance, "BACKLOG_SECONDS", 0.2)
+    monkeypatch.setattr(instance, "connections", connections)
+    monkeypatch.setattr(instance, "set_precedence", lambda *_: None)
+    monkeypatch.setattr(instance, "systemctl", lambda *_: None)
+    began = time.monotonic()
+    instance.begin_to_drain(RELEASE)
+    # It took longer than that to come to the last three, which nobody accepts.
+    assert seen.count(3) > 1
+    assert time.monotonic() - began > 2 * 0.2
