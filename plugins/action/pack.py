@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.initech.django.plugins.module_utils.packing import pack
+from ansible_collections.initech.django.plugins.module_utils.packing import pack, require_one_app
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 
 TEXTS = ("subdirectory", "project_directory", "requirements_file", "environment", "wsgi", "database")
@@ -25,6 +25,7 @@ class ActionModule(ActionBase):
             {
                 "repository": {"type": "str", "required": True},
                 "version": {"type": "str", "required": True},
+                "apps": {"type": "dict", "default": {}},
                 "cache": {"type": "path", "default": "~/.cache/initech-django"},
                 "wheels": {"type": "path"},
                 "compiles_messages": {"type": "bool", "default": False},
@@ -33,6 +34,7 @@ class ActionModule(ActionBase):
             }
         )
         try:
+            require_one_app(options["apps"])
             packed = pack(options)
         except Problem as problem:
             result.update(failed=True, msg=str(problem))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timezone
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -17,6 +18,25 @@ from ansible_collections.initech.django.plugins.module_utils import (
 from ansible_collections.initech.django.plugins.module_utils.layout import new_release_id
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 from ansible_collections.initech.django.plugins.module_utils.wheels import pack_wheels
+
+
+def require_one_app(apps: Mapping[str, str]) -> None:
+    """Require that all hosts of a run have the same app: one project is packed, with the variables of the first.
+
+    Args:
+        apps: the name of the app of each host.
+
+    Raises:
+        Problem: there are several.
+    """
+    hosts: dict[str, list[str]] = {}
+    for host, app in apps.items():
+        hosts.setdefault(app, []).append(host)
+    if len(hosts) > 1:
+        raise Problem(
+            f"A run deploys one app, and this one has {' and '.join(hosts)}. Type the same for each of them, with "
+            + " and with ".join(f"-l {','.join(names)}" for names in hosts.values())
+        )
 
 
 def judge(

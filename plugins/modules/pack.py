@@ -19,6 +19,10 @@ options:
     description: A branch, a tag or a commit.
     type: str
     required: true
+  apps:
+    description: The name of the app of each host of the run. More than one is refused.
+    type: dict
+    default: {}
   subdirectory:
     description: The directory of the repository that holds the project. Empty is all of it.
     type: str

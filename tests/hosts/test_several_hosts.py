@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from demo import HOST, Demo
@@ -61,17 +63,56 @@ def commit(release: str) -> str:
     return release.rpartition("-")[2]
 
 
-def test_where_one_host_fails_at_the_switch_those_that_had_switched_go_back(demo: Demo) -> None:
+@pytest.mark.parametrize("batch", [1, 2])
+def test_where_one_host_fails_at_the_switch_those_that_had_switched_go_back(demo: Demo, batch: int) -> None:
     before = state(demo, HOST), state(demo, SECOND)
     assert [units for _, units in before] == [[f"slow-sql@{live}.service"] for live, _ in before]
-    change(demo, "Not for the second host")
+    change(demo, f"Not for the second host, in a batch of {batch}")
     with Load(demo.connect, connections=2, pause=0.05) as load, unable_to_start(demo):
-        failed = demo.playbook("deploy")
+        failed = demo.playbook("deploy", "-e", f"release_serial={batch}")
     assert load.failures == {}
     assert failed.code != 0, failed.output
     assert "is no good: it did not start" in failed.text
     assert f"Went back to what they had: {HOST}" in failed.text
     assert (state(demo, HOST), state(demo, SECOND)) == before
+
+
+CUT = """\
+- name: Cut the network
+  ansible.builtin.command:
+    cmd: {python} molecule/throwaway.py run {name} -- sh -c 'systemctl stop ssh; pkill sshd'
+    chdir: {path}
+  delegate_to: localhost
+  become: false
+  changed_when: true
+  when: inventory_hostname == '{name}'
+"""
+PING = """
+- name: Do something there
+  ansible.builtin.ping:
+"""
+
+
+@pytest.mark.parametrize("name", [HOST, SECOND])
+@pytest.mark.parametrize("more", ["", PING], ids=["at the switch", "in a hook"])
+def test_where_one_host_is_lost_at_the_switch_nobody_is_at_the_new_release(
+    demo: Demo, tmp_path: Path, name: str, more: str
+) -> None:
+    before = state(demo, HOST), state(demo, SECOND)
+    change(demo, f"Not without {name}: {more}")
+    hook = tmp_path / "hook.yml"
+    hook.write_text(f"---\n{CUT.format(python=sys.executable, name=name, path=demo.path)}{more}")
+    failed = demo.playbook("deploy", "-e", json.dumps({"release_before_switch": [{"tasks": str(hook)}]}))
+    demo.host("systemctl start ssh", name)
+    assert failed.code != 0, failed.output
+    assert (state(demo, HOST), state(demo, SECOND)) == before
+    gone_ahead = "No host had switched" if name == HOST else f"Went back to what they had: {HOST}"
+    assert gone_ahead in failed.text
+    lost = "Lost on the way, before its release was made live" if more else "Could not be reached, and may be at either"
+    assert f"{lost}: {name}" in failed.text
+    # What is left of the lease on the host that was lost frees itself.
+    again = demo.playbook("deploy", "-e", "release_wait=2m")
+    assert again.code == 0, again.output
 
 
 def test_those_that_had_switched_stay_where_they_are_when_that_is_asked_for(demo: Demo) -> None:

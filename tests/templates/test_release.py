@@ -16,34 +16,48 @@ def host(name: str, switched: Any = None, live: str = OLD) -> dict[str, Any]:
     return known if switched is None else {**known, "__release_switched": switched}
 
 
-def said(*hosts: dict[str, Any], go_back: bool = True) -> tuple[list[str], str]:
-    """Return who has gone ahead, and who runs what."""
+def known_by(*hosts: dict[str, Any], go_back: bool = True, **others: Any) -> dict[str, Any]:
+    """Return the variables of the role where these are the hosts of the play."""
     names = [each["inventory_hostname"] for each in hosts]
-    known = variables(
+    return variables(
         "release",
         app_name="shop",
         release_go_back=go_back,
         ansible_play_hosts_all=names,
         hostvars=dict(zip(names, hosts)),
         __release_pack={"release": NEW},
+        **others,
     )
+
+
+def said(*hosts: dict[str, Any], go_back: bool = True) -> tuple[list[str], str]:
+    """Return who has gone ahead, and who runs what."""
+    known = known_by(*hosts, go_back=go_back)
     return evaluate(known["__release_gone_ahead"], known), evaluate(known["__release_who_runs_what"], known)
 
 
 DONE, SAME, SKIPPED = {"changed": True}, {"changed": False}, {"skipped": True, "changed": False}
+GONE = {"unreachable": True, "changed": False, "msg": "Failed to connect"}
 
 
 @pytest.mark.parametrize(
     ("hosts", "go_back", "names", "words"),
     [
         ([host("one")], True, [], ""),
-        ([host("one"), host("two")], True, [], "No host had switched."),
+        ([host("one"), host("two")], True, [], "No host had switched"),
         ([host("one", DONE), host("two"), host("three")], True, ["one"], "Went back to what they had: one"),
         ([host("one", DONE), host("two", DONE), host("three")], True, ["one", "two"], None),
         ([host("one", DONE), host("two")], False, ["one"], f"Already at {NEW}, and left there: one"),
         # A host that had nothing live before has nothing to go back to.
-        ([host("one", DONE, live=""), host("two")], True, [], "No host had switched."),
-        ([host("one", SAME), host("two", SKIPPED), host("three")], True, [], "No host had switched."),
+        ([host("one", DONE, live=""), host("two")], True, [], "No host had switched"),
+        ([host("one", SAME), host("two", SKIPPED), host("three")], True, [], "No host had switched"),
+        (
+            [host("one", DONE), host("two", GONE), host("three")],
+            True,
+            ["one"],
+            "Went back to what they had: one. Could not be reached, and may be at either: two",
+        ),
+        ([host("one", GONE)], True, [], "Could not be reached, and may be at either: one"),
     ],
 )
 def test_who_has_switched_in_this_run_goes_back(
@@ -52,3 +66,13 @@ def test_who_has_switched_in_this_run_goes_back(
     found, text = said(*hosts, go_back=go_back)
     assert found == names
     assert words is None or text == words
+
+
+def test_a_host_that_is_not_in_the_run_any_more_is_named() -> None:
+    known = known_by(host("one"), host("two"), ansible_play_hosts=["one"])
+    assert evaluate(known["__release_lost"], known) == ["two"]
+
+
+def test_the_apps_of_a_run_are_those_of_its_hosts_or_that_of_the_play() -> None:
+    known = known_by({**host("one"), "app_name": "blog"}, host("two"))
+    assert evaluate(known["__release_apps"], known) == {"one": "blog", "two": "shop"}

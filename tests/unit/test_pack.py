@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from ansible_collections.initech.django.plugins.module_utils.git import read_files
 from ansible_collections.initech.django.plugins.module_utils.layout import RELEASE_ID
-from ansible_collections.initech.django.plugins.module_utils.packing import pack
+from ansible_collections.initech.django.plugins.module_utils.packing import pack, require_one_app
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 
 Git = Callable[..., str]
@@ -383,4 +383,14 @@ def test_a_directory_that_lacks_a_file_is_refused_with_what_to_type(refusal: Ref
     assert refusal(PROJECT, wheels=str(wheels)) == (
         f"release_wheels is {wheels}, which has no file for Django==5.2.19. Type: pip wheel --no-deps "
         f"-r requirements.txt -w {wheels} (with the interpreter and platform of the hosts)"
+    )
+
+
+def test_a_run_with_the_hosts_of_two_apps_is_refused() -> None:
+    require_one_app({"web1": "shop", "web2": "shop"})
+    with pytest.raises(Problem) as refused:
+        require_one_app({"web1": "shop", "blog1": "blog", "web2": "shop"})
+    assert str(refused.value) == (
+        "A run deploys one app, and this one has shop and blog. "
+        "Type the same for each of them, with -l web1,web2 and with -l blog1"
     )
