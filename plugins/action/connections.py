@@ -9,6 +9,7 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.initech.django.plugins.module_utils.connections import (
     Demand,
     Server,
+    at_once,
     pool_problem,
     problem,
     total,
@@ -149,7 +150,8 @@ class ActionModule(ActionBase):
             ]
             demands = [demand_of(host, settings) for host, settings in hosts.items()]
             is_apart = any(app["database_host"] for app in hosts.values())
-            server = Server(engine, machine, min(allowed), reserved, demands, is_apart)
+            batch = at_once(next(iter(every.values()))["release_serial"], len(hosts))
+            server = Server(engine, machine, min(allowed), reserved, demands, is_apart, batch)
             sums[machine] = total(server)
             problems.append(problem(server))
             for demand, settings in zip(demands, hosts.values(), strict=True):

@@ -5,9 +5,12 @@ Under gevent every request in flight has a connection of its own, and while a re
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
+
+from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 
 POOLED = 1000
 """How many connections a worker serves at once where a pool stands before the database: gevent's own default."""
@@ -59,6 +62,7 @@ class Server:
         reserved: for administrators, management commands and backups.
         demands: those of the apps, at least one.
         is_apart: it is on a host of its own, before which no PgBouncer can stand.
+        at_once: on how many hosts a release is switched at a time, at least one.
     """
 
     engine: str
@@ -67,6 +71,7 @@ class Server:
     reserved: int
     demands: Sequence[Demand]
     is_apart: bool = False
+    at_once: int = 1
 
 
 def has_own_pool(server: Server, demand: Demand) -> bool:
@@ -89,8 +94,9 @@ def beside(server: Server, demand: Demand) -> int:
 
 
 def while_switching(server: Server) -> int:
-    """Return how many more there are while a release is switched: host by host, the next one beside the live one."""
-    return max(0 if has_own_pool(server, each) else per_release(server, each) for each in server.demands)
+    """Return how many more there are while a release is switched: the next one beside the live one, batch by batch."""
+    each = sorted(0 if has_own_pool(server, demand) else per_release(server, demand) for demand in server.demands)
+    return sum(each[-server.at_once :])
 
 
 def total(server: Server) -> int:
@@ -130,8 +136,8 @@ def _proposals(server: Server) -> list[Mapping[str, int]]:
     """Return the settings of which each would do, on all hosts of the server."""
     rest = server.allowed - server.reserved - sum(beside(server, each) for each in server.demands)
     shares = len(server.demands)
-    # While one host is switched there is one share more.
-    share = rest // (shares + 1)
+    # While a host is switched there is one share more.
+    share = rest // (shares + min(server.at_once, shares))
     candidates: list[Mapping[str, int]] = [
         {"gunicorn_worker_connections": share // max(each.workers for each in server.demands)},
         {"database_connections": share},
@@ -164,6 +170,27 @@ def _reason(server: Server, demand: Demand) -> str:
         each = demand.worker_connections or POOLED
         return f"{demand.workers} workers with gunicorn_worker_connections: {each}"
     return "database_connections"
+
+
+def at_once(serial: Any, hosts: int) -> int:
+    """Return on how many hosts at most a release is switched at a time.
+
+    Args:
+        serial: `release_serial`: a number, a percentage of the hosts, or a list of these. Source: Ansible's `serial`.
+        hosts: how many there are.
+
+    Raises:
+        Problem: it is none of these.
+    """
+    sizes = [str(size) for size in (serial if isinstance(serial, list) else [serial])]
+    if not sizes or not all(re.fullmatch("[0-9]+%?", size) for size in sizes):
+        raise Problem(
+            f"release_serial is {serial}. Write a number of hosts, a percentage such as 30%, or a list of these"
+        )
+    # As Ansible does: of a percentage one at least, and 0 stands for all.
+    return max(
+        max(1, int(size[:-1]) * hosts // 100) if size.endswith("%") else int(size) or max(1, hosts) for size in sizes
+    )
 
 
 def pool_problem(demand: Demand, clients: int) -> str | None:

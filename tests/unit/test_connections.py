@@ -9,10 +9,12 @@ import pytest
 from ansible_collections.initech.django.plugins.module_utils.connections import (
     Demand,
     Server,
+    at_once,
     pool_problem,
     problem,
     total,
 )
+from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -32,6 +34,7 @@ servers = st.builds(
     allowed=st.integers(1, 10000),
     reserved=st.integers(0, 100),
     demands=st.lists(demands, min_size=1, max_size=5),
+    at_once=st.integers(1, 6),
 )
 
 
@@ -49,8 +52,24 @@ def test_what_the_roles_set_fits_together_on_a_host_with_any_number_of_cores() -
     assert total(server(demand())) == 180 + 180 + 20
 
 
-def test_a_release_that_is_switched_counts_twice_and_only_on_one_host_at_a_time() -> None:
-    assert total(server(demand(100), demand(50))) == 200 + 100 + 200 + 20
+@pytest.mark.parametrize(("batch", "more"), [(1, 200), (2, 300), (3, 300)])
+def test_a_release_that_is_switched_counts_twice_and_only_on_the_hosts_of_a_batch(batch: int, more: int) -> None:
+    hosts = replace(server(demand(100), demand(50)), at_once=batch)
+    assert total(hosts) == 200 + 100 + more + 20
+
+
+@pytest.mark.parametrize(
+    ("serial", "expected"),
+    [(1, 1), ("2", 2), ("30%", 2), ("1%", 1), ("100%", 8), ([1, "50%"], 4), ([1, 3], 3), (0, 8)],
+)
+def test_how_many_hosts_switch_at_a_time_is_told_as_ansible_does(serial: object, expected: int) -> None:
+    assert at_once(serial, 8) == expected
+
+
+@pytest.mark.parametrize("serial", ["half", [], "1.5", -1])
+def test_what_is_no_number_of_hosts_is_refused_with_what_is(serial: object) -> None:
+    with pytest.raises(Problem, match="Write a number of hosts, a percentage such as 30%, or a list of these"):
+        at_once(serial, 8)
 
 
 def test_the_pool_keeps_to_its_size_however_many_requests_there_are() -> None:
