@@ -82,12 +82,17 @@ from django.db.migrations.recorder import MigrationRecorder
 loader = MigrationLoader(None, load=False)
 loader.load_disk()
 known = set(loader.disk_migrations).union(*(each.replaces for each in loader.disk_migrations.values()))
-unknown = set()
+unknown, squashes = set(), set()
 for alias, settings in connections.settings.items():
     if settings["ENGINE"] != "django.db.backends.dummy":
-        unknown |= set(MigrationRecorder(connections[alias]).applied_migrations()) - known
+        applied = set(MigrationRecorder(connections[alias]).applied_migrations())
+        unknown |= applied - known
+        squashes |= {{
+            key for key in applied.intersection(loader.disk_migrations)
+            if loader.disk_migrations[key].replaces and applied.issuperset(loader.disk_migrations[key].replaces)
+        }}
 print()
-print({mark!r} + json.dumps([".".join(key) for key in sorted(unknown)]))
+print({mark!r} + json.dumps([[".".join(key) for key in sorted(keys)] for keys in (unknown, squashes)]))
 """
 
 
@@ -224,15 +229,18 @@ def asked(release: Release, code: str, wanted: str, failure: str, env_as_environ
     return answer
 
 
-def unknown_migrations(release: Release, env_as_environment: bool = False) -> list[str]:
+def unknown_migrations(release: Release, env_as_environment: bool = False) -> tuple[list[str], list[str]]:
     """Return the migrations of its databases that a release does not have, as `app.0001_name`.
+
+    And those that it has and that add nothing: squashes, where all that they replace is in the database too.
 
     Raises:
         Problem: a database cannot be asked.
     """
     failure = f"Release {release.id} cannot ask the database which migrations it has"
-    answer: list[str] = asked(release, UNKNOWN.format(mark=MARK), "migrations", failure, env_as_environment)
-    return answer
+    code = UNKNOWN.format(mark=MARK)
+    unknown, squashes = asked(release, code, "migrations", failure, env_as_environment)
+    return unknown, squashes
 
 
 def link_away(path: Path, target: Path) -> None:

@@ -85,6 +85,12 @@ for migration, _ in executor.migration_plan(loader.graph.leaf_nodes()):
         "dangers": dangers,
         "atomic": bool(migration.atomic and connection.features.can_rollback_ddl),
     })
+# Where what a squash replaces is applied, Django counts it as applied, and records that at the end of migrate alone.
+recorded = executor.recorder.applied_migrations()
+for app, name in loader.replacements:
+    if (app, name) in loader.applied_migrations and (app, name) not in recorded:
+        steps = ["Record it as applied: all that it replaces is"]
+        answer.append({"name": app + "." + name, "steps": steps, "dangers": [], "atomic": True, "is_applied": True})
 """
 """What runs in the project: it reads the table of migrations, changes nothing, and leaves the plan in `answer`."""
 
@@ -97,19 +103,21 @@ print({mark!r} + json.dumps(answer))
 
 @dataclass(frozen=True)
 class Migration:
-    """One that is to be applied.
+    """One that is to be applied, or recorded as applied.
 
     Attributes:
         name: with its app, for example shop.0002_price.
         steps: its operations, as Django describes them.
         dangers: what code that does not know it does not survive.
         atomic: whether all of it is rolled back where a part of it fails.
+        is_applied: whether only its record is lacking, since what it replaces is applied.
     """
 
     name: str
     steps: Sequence[str]
     dangers: Sequence[str]
     atomic: bool
+    is_applied: bool = False
 
 
 def plan(release: Release, env_as_environment: bool) -> list[Migration]:
@@ -144,9 +152,10 @@ def failed(before: Sequence[Migration], after: Sequence[Migration]) -> str:
         before: what there was to migrate.
         after: what there still is.
     """
-    left = {each.name for each in after}
-    applied = [each.name for each in before if each.name not in left]
-    rest = [each for each in before if each.name in left]
+    # Of a squash that was applied its record may be left, which has its name.
+    left = {(each.name, each.is_applied) for each in after}
+    applied = [each.name for each in before if (each.name, each.is_applied) not in left]
+    rest = [each for each in before if (each.name, each.is_applied) in left]
     if not rest:
         return "All migrations are applied; what failed came after them."
     said = [f"Applied: {', '.join(applied) or 'none'}. Failed: {rest[0].name}"]

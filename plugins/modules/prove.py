@@ -65,7 +65,7 @@ django_warnings:
   elements: str
   returned: success
 plan:
-  description: The migrations that were not applied yet, each followed by what it does, a line each.
+  description: The migrations that were not applied or not recorded yet, each followed by what it does, a line each.
   type: list
   elements: str
   returned: success

@@ -72,12 +72,13 @@ def has_database(release: Release) -> bool:
 def later_migrations(target: Release, live: Release | None, as_environment: bool) -> list[str]:
     """Return the migrations of the database that the live release knows, and the one to go to does not.
 
-    What neither knows is left from apps that are gone, and stood in nobody's way yet.
+    What neither knows is left from apps that are gone, and stood in nobody's way yet. What was squashed is in the
+    database by its old names too, and these count.
     """
-    unknown = unknown_migrations(target, as_environment) if has_database(target) else []
+    unknown = unknown_migrations(target, as_environment)[0] if has_database(target) else []
     if not unknown or live is None:
         return unknown
-    return sorted(set(unknown) - set(unknown_migrations(live, as_environment)))
+    return sorted(set(unknown).difference(*unknown_migrations(live, as_environment)))
 
 
 def look_up(app: App, options: dict[str, Any]) -> tuple[str, str]:

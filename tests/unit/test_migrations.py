@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -76,11 +78,10 @@ class Migration(migrations.Migration):
 """
 
 
-@pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a project with all those migrations, and a database that has none."""
-    project = tmp_path_factory.mktemp("project")
+def write(project: Path, migrations: Mapping[str, str]) -> Path:
+    """Make a project whose app has these migrations and no others."""
     directory = project / "shop" / "migrations"
+    shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True)
     (project / "settings.py").write_text(
         "DATABASES = {'default': {'ENGINE': 'django.db.backends.sqlite3', 'NAME': 'shop.sqlite3'}}\n"
@@ -88,15 +89,26 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     for file in (project / "shop" / "__init__.py", directory / "__init__.py"):
         file.touch()
-    names = ["m0001", *(f"m{number:04}" for number in range(2, len(CASES) + 2))]
-    (directory / f"{names[0]}.py").write_text(HEAD + FIRST)
-    for before, name, operation in zip(names, names[1:], CASES):
-        (directory / f"{name}.py").write_text(
-            f"{HEAD}\nclass Migration(migrations.Migration):\n"
-            f'    dependencies = [("shop", "{before}")]\n    operations = [{operation}]\n'
-        )
-    (directory / "m9999.py").write_text(HEAD + NEW.format(before=names[-1]))
+    for name, text in migrations.items():
+        (directory / f"{name}.py").write_text(HEAD + text)
     return project
+
+
+def after(before: str, operation: str) -> str:
+    """Return a migration of one operation that comes after another."""
+    return (
+        "\nclass Migration(migrations.Migration):\n"
+        f'    dependencies = [("shop", "{before}")]\n    operations = [{operation}]\n'
+    )
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a project with all those migrations, and a database that has none."""
+    names = ["m0001", *(f"m{number:04}" for number in range(2, len(CASES) + 2))]
+    cases = {name: after(before, operation) for before, name, operation in zip(names, names[1:], CASES)}
+    last = {"m9999": NEW.format(before=names[-1])}
+    return write(tmp_path_factory.mktemp("project"), {names[0]: FIRST, **cases, **last})
 
 
 def manage(project: Path, *command: str) -> str:
@@ -152,6 +164,39 @@ def test_a_migration_says_whether_it_is_rolled_back(pending: list[Migration]) ->
 def test_what_is_to_be_migrated_is_shown_with_its_steps(pending: list[Migration]) -> None:
     assert lines(pending)[:2] == ["shop.m0002", "    Add field note to Book"]
     assert "shop.m0010 renames Book.old" in warnings(pending)
+
+
+ADDED = 'migrations.AddField("Book", "note", models.TextField(null=True))'
+SQUASH = FIRST.removesuffix("    ]\n") + f"        {ADDED},\n    ]\n"
+REPLACES = '    replaces = [("shop", "m0001"), ("shop", "m0002")]\n'
+STEP = "Record it as applied: all that it replaces is"
+RECORD = Migration("shop.m0001_squashed", [STEP], [], atomic=True, is_applied=True)
+
+
+def test_a_squash_of_what_is_applied_is_recorded_before_the_old_ones_are_deleted(tmp_path: Path) -> None:
+    old = {"m0001": FIRST, "m0002": after("m0001", ADDED)}
+    manage(write(tmp_path, old), "migrate")
+    assert plan(write(tmp_path, {**old, "m0001_squashed": SQUASH + REPLACES})) == [RECORD]
+    manage(tmp_path, "migrate")
+    assert plan(tmp_path) == []
+    assert plan(write(tmp_path, {"m0001_squashed": SQUASH})) == []
+
+
+def test_a_squash_is_recorded_after_all_else(tmp_path: Path) -> None:
+    old = {"m0001": FIRST, "m0002": after("m0001", ADDED)}
+    manage(write(tmp_path, old), "migrate")
+    more = {"m0001_squashed": SQUASH + REPLACES, "m0003": after("m0001_squashed", 'migrations.RunSQL("SELECT 1")')}
+    assert [each.name for each in plan(write(tmp_path, {**old, **more}))] == ["shop.m0003", RECORD.name]
+
+
+def test_a_squash_that_was_applied_as_a_whole_is_not_what_failed(tmp_path: Path) -> None:
+    more = {"m0001_squashed": SQUASH + REPLACES, "m0003": after("m0001_squashed", 'migrations.RunSQL("broken")')}
+    before = plan(write(tmp_path, {"m0001": FIRST, "m0002": after("m0001", ADDED), **more}))
+    with pytest.raises(subprocess.CalledProcessError):
+        manage(tmp_path, "migrate")
+    assert failed(before, plan(tmp_path)) == (
+        "Applied: shop.m0001_squashed. Failed: shop.m0003. What it had done was rolled back."
+    )
 
 
 A, B, C = (Migration(f"shop.{name}", [], [], atomic=name != "b") for name in "abc")

@@ -24,14 +24,14 @@ DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "db.sql
 MIGRATION = "from django.db import migrations\nclass Migration(migrations.Migration):\n    replaces = %s\n"
 
 
-def ask(directory: Path) -> list[str]:
-    """Return what the project in a directory does not know of its database."""
+def ask(directory: Path) -> list[list[str]]:
+    """Return what the project in a directory does not know of its database, and which squashes add nothing to it."""
     code = f"import django\ndjango.setup()\n{UNKNOWN.format(mark=MARK)}"
     environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "settings", "PYTHONPATH": str(directory)}
     output = subprocess.run(
         [sys.executable, "-c", code], cwd=directory, env=environment, capture_output=True, text=True, check=True
     ).stdout
-    answer: list[str] = json.loads(output.partition(MARK)[2])
+    answer: list[list[str]] = json.loads(output.partition(MARK)[2])
     return answer
 
 
@@ -53,19 +53,31 @@ def project(directory: Path, migrations: dict[str, str], applied: list[str]) -> 
 
 
 def test_what_the_database_has_and_the_code_has_not_is_unknown(tmp_path: Path) -> None:
-    assert ask(project(tmp_path, {"0001_a": "[]"}, ["0001_a", "0002_b", "0003_c"])) == ["shop.0002_b", "shop.0003_c"]
+    unknown = ["shop.0002_b", "shop.0003_c"]
+    assert ask(project(tmp_path, {"0001_a": "[]"}, ["0001_a", "0002_b", "0003_c"])) == [unknown, []]
 
 
 @pytest.mark.parametrize("applied", [[], ["0001_a"]])
 def test_what_the_code_has_and_the_database_has_not_yet_stands_in_nobodys_way(
     tmp_path: Path, applied: list[str]
 ) -> None:
-    assert ask(project(tmp_path, {"0001_a": "[]", "0002_b": "[]"}, applied)) == []
+    assert ask(project(tmp_path, {"0001_a": "[]", "0002_b": "[]"}, applied)) == [[], []]
 
 
-def test_what_was_squashed_is_known(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("applied", "squashes"),
+    [
+        (["0001_a", "0002_b"], []),
+        (["0001_a", "0002_b", "0001_squashed"], ["shop.0001_squashed"]),
+        # What it replaces was removed from the database: it alone says what is there.
+        (["0001_squashed"], []),
+    ],
+)
+def test_what_was_squashed_is_known_and_the_squash_adds_nothing(
+    tmp_path: Path, applied: list[str], squashes: list[str]
+) -> None:
     squashed = {"0001_squashed": '[("shop", "0001_a"), ("shop", "0002_b")]'}
-    assert ask(project(tmp_path, squashed, ["0001_a", "0002_b"])) == []
+    assert ask(project(tmp_path, squashed, applied)) == [[], squashes]
 
 
 @pytest.fixture
@@ -79,21 +91,24 @@ def app(tmp_path: Path) -> App:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "expected"),
+    ("old", "new", "squashes", "expected"),
     [
-        ([], [], []),
-        (["shop.0003_c"], [], ["shop.0003_c"]),
+        ([], [], [], []),
+        (["shop.0003_c"], [], [], ["shop.0003_c"]),
         # Of an app that is gone: the live release does not know it either, and runs.
-        (["blog.0001_a", "shop.0003_c"], ["blog.0001_a"], ["shop.0003_c"]),
-        (["blog.0001_a"], ["blog.0001_a"], []),
+        (["blog.0001_a", "shop.0003_c"], ["blog.0001_a"], [], ["shop.0003_c"]),
+        (["blog.0001_a"], ["blog.0001_a"], [], []),
+        # A squash of what both know, and one of what came later.
+        (["shop.0001_squashed"], [], ["shop.0001_squashed"], []),
+        (["shop.0001_squashed", "shop.0003_c"], [], ["shop.0001_squashed"], ["shop.0003_c"]),
     ],
 )
 def test_only_what_the_live_release_knows_stands_against_an_older_one(
-    app: App, monkeypatch: pytest.MonkeyPatch, old: list[str], new: list[str], expected: list[str]
+    app: App, monkeypatch: pytest.MonkeyPatch, old: list[str], new: list[str], squashes: list[str], expected: list[str]
 ) -> None:
-    answers = {OLD: old, NEW: new}
+    answers = {OLD: (old, []), NEW: (new, squashes)}
 
-    def unknown(release: Release, _as_environment: bool) -> list[str]:
+    def unknown(release: Release, _as_environment: bool) -> tuple[list[str], list[str]]:
         return answers[release.id]
 
     monkeypatch.setattr(rollback_target, "unknown_migrations", unknown)
