@@ -17,15 +17,6 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.models import NOT_PROVIDED
 
 
-def in_database(operations):
-    for operation in operations:
-        if isinstance(operation, migrations.SeparateDatabaseAndState):
-            # Its others only change what Django believes.
-            yield from in_database(operation.database_operations)
-        else:
-            yield operation
-
-
 def is_filled(field):
     # By the database itself, for whoever does not know the column.
     if field.null or field.many_to_many or field.primary_key or getattr(field, "generated", False):
@@ -61,14 +52,13 @@ def danger(operation, models, app):
     return ""
 
 
-executor = MigrationExecutor(connection)
-loader = executor.loader
-answer, made = [], set()
-for migration, _ in executor.migration_plan(loader.graph.leaf_nodes()):
-    app = migration.app_label
-    state = loader.project_state((app, migration.name), at_end=False)
-    dangers = []
-    for operation in in_database(migration.operations):
+def dangers(operation, state, app):
+    # What a split one does in the database is judged by itself: what else it does only changes what Django believes.
+    if isinstance(operation, migrations.SeparateDatabaseAndState):
+        in_database = state.clone()
+        for each in operation.database_operations:
+            yield from dangers(each, in_database, app)
+    else:
         model = getattr(operation, "model_name_lower", "") or getattr(operation, "name_lower", "")
         # What nobody knows yet, nobody misses.
         if isinstance(operation, migrations.CreateModel):
@@ -77,12 +67,20 @@ for migration, _ in executor.migration_plan(loader.graph.leaf_nodes()):
             if isinstance(operation, migrations.RenameModel):
                 made.add((app, operation.new_name_lower))
         elif found := danger(operation, state.models, app):
-            dangers.append(found)
-        operation.state_forwards(app, state)
+            yield found
+    operation.state_forwards(app, state)
+
+
+executor = MigrationExecutor(connection)
+loader = executor.loader
+answer, made = [], set()
+for migration, _ in executor.migration_plan(loader.graph.leaf_nodes()):
+    app = migration.app_label
+    state = loader.project_state((app, migration.name), at_end=False)
     answer.append({
         "name": app + "." + migration.name,
         "steps": [str(operation.describe()) for operation in migration.operations],
-        "dangers": dangers,
+        "dangers": [found for operation in migration.operations for found in dangers(operation, state, app)],
         "atomic": bool(migration.atomic and connection.features.can_rollback_ddl),
     })
 # Where what a squash replaces is applied, Django counts it as applied, and records that at the end of migrate alone.

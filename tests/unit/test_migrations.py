@@ -199,6 +199,43 @@ def test_a_squash_that_was_applied_as_a_whole_is_not_what_failed(tmp_path: Path)
     )
 
 
+SPLIT = """
+        migrations.SeparateDatabaseAndState(
+            [
+                migrations.RenameField("Book", "price", "cost"),
+                migrations.AlterField("Book", "cost", models.IntegerField(db_column="costs")),
+                migrations.SeparateDatabaseAndState(
+                    [migrations.RunSQL("ALTER TABLE shop_book ADD y integer")],
+                    [migrations.AddField("Book", "y", models.IntegerField(null=True))],
+                ),
+                migrations.RenameField("Book", "y", "z"),
+            ],
+            [
+                migrations.CreateModel("BookTag", [
+                    ("id", models.AutoField(primary_key=True)),
+                    ("book", models.ForeignKey("shop.Book", models.CASCADE)),
+                ]),
+                migrations.RenameField("Book", "old", "older"),
+            ],
+        ),
+        migrations.AddField("BookTag", "is_primary", models.BooleanField(default=False)),
+        migrations.RemoveField("Book", "older"),
+"""
+"""Django's documentation, "Changing a ManyToManyField to use a through model", has its like."""
+
+
+def test_what_follows_sees_of_a_split_operation_what_django_believes(tmp_path: Path) -> None:
+    manage(write(tmp_path, {"m0001": FIRST}), "migrate")
+    (found,) = plan(write(tmp_path, {"m0001": FIRST, "m0002": after("m0001", SPLIT)}))
+    assert found.dangers == [
+        "renames Book.price",
+        "renames the column of Book.cost",
+        "renames Book.y",
+        "adds BookTag.is_primary, NOT NULL without a default in the database",
+        "removes Book.older",
+    ]
+
+
 A, B, C = (Migration(f"shop.{name}", [], [], atomic=name != "b") for name in "abc")
 
 
