@@ -71,24 +71,26 @@ def dangers(operation, state, app):
     operation.state_forwards(app, state)
 
 
-executor = MigrationExecutor(connection)
-loader = executor.loader
 answer, made = [], set()
-for migration, _ in executor.migration_plan(loader.graph.leaf_nodes()):
-    app = migration.app_label
-    state = loader.project_state((app, migration.name), at_end=False)
-    answer.append({
-        "name": app + "." + migration.name,
-        "steps": [str(operation.describe()) for operation in migration.operations],
-        "dangers": [found for operation in migration.operations for found in dangers(operation, state, app)],
-        "atomic": bool(migration.atomic and connection.features.can_rollback_ddl),
-    })
-# Where what a squash replaces is applied, Django counts it as applied, and records that at the end of migrate alone.
-recorded = executor.recorder.applied_migrations()
-for app, name in loader.replacements:
-    if (app, name) in loader.applied_migrations and (app, name) not in recorded:
-        steps = ["Record it as applied: all that it replaces is"]
-        answer.append({"name": app + "." + name, "steps": steps, "dangers": [], "atomic": True, "is_applied": True})
+# Where the project has no default database, but others, the command migrate is not for it.
+if connection.settings_dict["ENGINE"] != "django.db.backends.dummy":
+    executor = MigrationExecutor(connection)
+    loader = executor.loader
+    for migration, _ in executor.migration_plan(loader.graph.leaf_nodes()):
+        app = migration.app_label
+        state = loader.project_state((app, migration.name), at_end=False)
+        answer.append({
+            "name": app + "." + migration.name,
+            "steps": [str(operation.describe()) for operation in migration.operations],
+            "dangers": [found for operation in migration.operations for found in dangers(operation, state, app)],
+            "atomic": bool(migration.atomic and connection.features.can_rollback_ddl),
+        })
+    # A squash of what is applied counts as applied, and Django records that at the end of migrate alone.
+    recorded = executor.recorder.applied_migrations()
+    for app, name in loader.replacements:
+        if (app, name) in loader.applied_migrations and (app, name) not in recorded:
+            steps = ["Record it as applied: all that it replaces is"]
+            answer.append({"name": app + "." + name, "steps": steps, "dangers": [], "atomic": True, "is_applied": True})
 """
 """What runs in the project: it reads the table of migrations, changes nothing, and leaves the plan in `answer`."""
 

@@ -78,14 +78,16 @@ class Migration(migrations.Migration):
 """
 
 
-def write(project: Path, migrations: Mapping[str, str]) -> Path:
+FILE = "{'ENGINE': 'django.db.backends.sqlite3', 'NAME': 'shop.sqlite3'}"
+
+
+def write(project: Path, migrations: Mapping[str, str], databases: str = f"{{'default': {FILE}}}") -> Path:
     """Make a project whose app has these migrations and no others."""
     directory = project / "shop" / "migrations"
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True)
     (project / "settings.py").write_text(
-        "DATABASES = {'default': {'ENGINE': 'django.db.backends.sqlite3', 'NAME': 'shop.sqlite3'}}\n"
-        "INSTALLED_APPS = ['shop']\nSECRET_KEY = 'x'\nUSE_TZ = True\n"
+        f"DATABASES = {databases}\nINSTALLED_APPS = ['shop']\nSECRET_KEY = 'x'\nUSE_TZ = True\n"
     )
     for file in (project / "shop" / "__init__.py", directory / "__init__.py"):
         file.touch()
@@ -234,6 +236,10 @@ def test_what_follows_sees_of_a_split_operation_what_django_believes(tmp_path: P
         "adds BookTag.is_primary, NOT NULL without a default in the database",
         "removes Book.older",
     ]
+
+
+def test_where_no_database_is_the_default_nothing_is_to_be_migrated(tmp_path: Path) -> None:
+    assert plan(write(tmp_path, {"m0001": FIRST}, f"{{'default': {{}}, 'users': {FILE}}}")) == []
 
 
 A, B, C = (Migration(f"shop.{name}", [], [], atomic=name != "b") for name in "abc")
