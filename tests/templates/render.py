@@ -46,6 +46,17 @@ def load(path: Path) -> dict[str, Any]:
     return found
 
 
+def load_tasks(role: str, file: str) -> list[dict[str, Any]]:
+    """Return what a role's file of tasks or handlers has, as `load` does variables.
+
+    Args:
+        role: the name of the role.
+        file: the path in the role, such as `tasks/main.yml`.
+    """
+    found: list[dict[str, Any]] = trusted(yaml.safe_load((ROLES / role / file).read_text(encoding="utf-8")))
+    return found
+
+
 def variables(role: str, **inputs: Any) -> dict[str, Any]:
     """Return what a role's tasks see: its defaults, above them the inventory's inputs, above these its own vars."""
     directory = ROLES / role

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from ansible.errors import AnsibleError
-from ansible_collections.initech.django.tests.templates.render import evaluate, needs, render, variables
+from ansible_collections.initech.django.tests.templates.render import evaluate, load_tasks, needs, render, variables
 
 
 def sshd(login: str = "admin", **inputs: Any) -> dict[str, str]:
@@ -23,6 +23,25 @@ def files(name: str, **inputs: Any) -> dict[str, dict[str, Any]]:
     known = {**variables("base", **inputs), "__base_login": {"stdout": "admin"}}
     entries = [{k: v for k, v in entry.items() if "lookup(" not in str(v)} for entry in known[name]]
     return {entry["path"]: entry for entry in evaluate(entries, known)}
+
+
+def refusals(name: str, login: str = "debian", **inputs: Any) -> list[str]:
+    """Return what a file of the role's tasks, and those that it imports, would refuse: the messages."""
+    known = {**variables("base", **inputs), "__base_login": {"stdout": login}, "inventory_hostname": "web1"}
+    known["ansible_facts"] = {
+        "distribution": "Debian",
+        "distribution_version": "13",
+        "distribution_major_version": "13",
+    }
+    found = []
+    for task in load_tasks("base", f"tasks/{name}.yml"):
+        if imported := task.get("ansible.builtin.import_tasks"):
+            found += refusals(imported.removesuffix(".yml"), login, **inputs)
+        if check := task.get("ansible.builtin.assert"):
+            conditions = check["that"] if isinstance(check["that"], list) else [check["that"]]
+            if not all(evaluate(f"{{{{ {each} }}}}", known) for each in conditions):
+                found.append(evaluate(check["fail_msg"], known))
+    return found
 
 
 def test_root_gets_in_only_where_ansible_itself_does_so() -> None:
@@ -76,6 +95,32 @@ def test_nobody_is_an_administrator_unless_named() -> None:
     assert files("__base_access")[path]["state"] == "absent"
     entry = files("__base_access", base_administrators={"anna": ["key"]})[path]
     assert entry["content"].splitlines()[1:] == ["anna ALL=(ALL:ALL) NOPASSWD: ALL"]
+
+
+ANNA = {"anna": ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFdmlpcU0xVvD8x1Wd6cMR5SWWn5oTBkSkmGpRn8hRLy"]}
+
+
+@pytest.mark.parametrize("name", ["check", "main"])
+@pytest.mark.parametrize(
+    ("former", "message"),
+    [
+        (["bert", "root"], "base_former_administrators has root, without whom no host runs"),
+        (["debian"], "has debian, as whom Ansible gets in to web1.* Then set ansible_user: anna, put debian back"),
+        (["bert", "anna"], "^anna: both in base_administrators and in base_former_administrators. Take out one"),
+    ],
+)
+def test_nobody_who_is_needed_is_removed_in_a_whole_run_and_in_one_of_access_alone(
+    name: str, former: list[str], message: str
+) -> None:
+    (refusal,) = refusals(name, base_administrators=ANNA, base_former_administrators=former)
+    assert re.search(message, refusal)
+    assert refusal.endswith("Nothing was changed.")
+
+
+@pytest.mark.parametrize("name", ["check", "main"])
+def test_who_left_is_removed_and_the_images_own_account_once_ansible_gets_in_by_another(name: str) -> None:
+    former = ["bert", "debian"]
+    assert refusals(name, "anna", base_administrators=ANNA, base_former_administrators=former) == []
 
 
 def test_updates_reboot_at_a_time_or_never() -> None:
