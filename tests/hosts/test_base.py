@@ -76,6 +76,8 @@ def test_what_a_killed_run_has_not_proven_is_put_back_by_the_next(demo: Demo) ->
         ({"base_ssh_addresses": ["office.example.com"]}, "'office.example.com' is no address and no network"),
         ({"base_administrators": {"anna": ["secret"]}}, "key 1 of anna is no public key"),
         ({"base_swap_size": "lots"}, "base_swap_size is lots, which is no size. Write one such as 1G"),
+        ({"base_reboot_at": 270}, "base_reboot_at is 270, which is no time. Write hours and minutes"),
+        ({"base_journal_size": "lots"}, "base_journal_size is lots, which is no size. Write one such as 500M"),
         ({"base_former_administrators": ["root"]}, "base_former_administrators has root, without whom no host runs"),
     ],
 )

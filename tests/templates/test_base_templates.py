@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from ansible.errors import AnsibleError
 from ansible_collections.initech.django.tests.templates.render import evaluate, load_tasks, needs, render, variables
 
@@ -133,6 +134,26 @@ def test_what_is_taken_back_on_a_new_host_is_stopped_while_systemd_still_knows_i
     undo = " ; ".join(variables("base")["__base_undo"])
     stopped, forgotten = (undo.index(f"systemctl {what}") for what in ("stop initech-firewall", "daemon-reload"))
     assert stopped < forgotten < undo.index("systemctl reload-or-restart initech-firewall")
+
+
+@pytest.mark.parametrize("text", ['"04:30"', '"23:59"', "00:00", '""'])
+def test_a_time_to_reboot_is_taken(text: str) -> None:
+    assert refusals("check", base_reboot_at=yaml.safe_load(text)) == []
+
+
+@pytest.mark.parametrize("text", ["4:30", '"4:30"', "4am", '"24:00"', '"04:60"', '"04:30 "'])
+def test_what_is_no_time_to_reboot_is_refused_with_what_to_write(text: str) -> None:
+    (refusal,) = refusals("check", base_reboot_at=yaml.safe_load(text))
+    assert refusal.startswith(f"base_reboot_at is {yaml.safe_load(text)}")
+    assert 'in quotes, such as "04:30"' in refusal
+
+
+def test_a_size_of_the_journal_is_one_that_systemd_reads() -> None:
+    for good in ("500M", "1G", "2T", 524288000, ""):
+        assert refusals("check", base_journal_size=good) == []
+    for bad in ("lots", "500 MB", "0", "-1G", "500m"):
+        (refusal,) = refusals("check", base_journal_size=bad)
+        assert refusal.startswith(f"base_journal_size is {bad}, which is no size. Write one such as 500M or 1G")
 
 
 @needs("systemd-analyze")
