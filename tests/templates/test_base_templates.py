@@ -71,6 +71,22 @@ def test_the_firewall_drops_what_no_rule_lets_in() -> None:
         render("base", "firewall.nft.j2", base_ssh_addresses=["office.example.com"])
 
 
+@pytest.mark.parametrize(("is_on", "loaded"), [(True, True), (False, False), ("false", False)])
+def test_what_servers_open_is_written_without_the_firewall_too_so_that_it_never_comes_without_it(
+    is_on: bool | str, loaded: bool
+) -> None:
+    known = variables("base", base_firewall=is_on)
+    known |= {"open_name": "nginx", "open_ports": [80], "open_addresses": ["::/0"], "ansible_check_mode": False}
+    (task,) = load_tasks("base", "tasks/open.yml")
+    assert evaluate(f"{{{{ {task.get('when', True)} }}}}", known) is True
+    directory, file = evaluate(task["initech.django.files"]["files"], known)
+    assert directory == {"path": "/etc/initech/firewall.d", "state": "directory"}
+    assert (file["path"], file["state"]) == ("/etc/initech/firewall.d/nginx.nft", "file")
+    assert "tcp dport { 80 } accept" in file["content"]
+    (handler,) = (each for each in load_tasks("base", "handlers/main.yml") if each["name"] == task["notify"])
+    assert evaluate(f"{{{{ {handler['when']} }}}}", known) is loaded
+
+
 @pytest.mark.parametrize(
     ("switch", "off", "name", "path"),
     [
