@@ -17,6 +17,7 @@ from ansible_collections.initech.django.plugins.module_utils.connections import 
 from ansible_collections.initech.django.plugins.module_utils.inputs import evaluator, load_specs, roles_of
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 from ansible_collections.initech.django.plugins.module_utils.processes import connections
+from ansible_collections.initech.django.plugins.module_utils.sizing import named
 
 PGBOUNCER_CLIENTS = 2100
 """How many the role pgbouncer accepts for each core, unless told otherwise."""
@@ -45,7 +46,8 @@ class Settings:
 
     def allowed(self, engine: str) -> int:
         """Return how many connections the host's server accepts."""
-        return int((self[f"{engine}_settings"] or {}).get("max_connections", self.number(f"{engine}_max_connections")))
+        given = named(engine, self[f"{engine}_settings"] or {})
+        return int(given.get("max_connections", self.number(f"{engine}_max_connections")))
 
     @property
     def machine(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Union
+from typing import Any, Union
 
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 
@@ -192,6 +192,21 @@ def settings(engine: str, server: Server) -> Settings:
     if negative:
         raise Problem(f"{negative[0]} is below 0. Write seconds, or 0 for none.")
     return ENGINES[engine](server)
+
+
+def named(engine: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the inventory sets, by the names that `settings` has, however they are spelled.
+
+    MariaDB and MySQL read a hyphen as an underscore, and PostgreSQL capitals as small letters. A setting in another
+    spelling would stand beside the computed one, and the last in the file would count.
+
+    Args:
+        engine: as for `settings`.
+        given: the settings by name.
+    """
+    if engine == "postgresql":
+        return {str(name).lower(): value for name, value in given.items()}
+    return {str(name).replace("-", "_"): value for name, value in given.items()}
 
 
 def milliseconds(seconds: float) -> int:

@@ -823,6 +823,8 @@ def test_postgresql_itself_accepts_what_is_computed(tmp_path: Path) -> None:
 def test_what_the_inventory_sets_wins_over_what_the_role_sets() -> None:
     assert read_back(settings_text(postgresql_settings={"max_connections": 7}))["max_connections"] == "7"
     assert read_back(settings_text(postgresql_settings={"shared_buffers": "1GB"}))["shared_buffers"] == "1GB"
+    assert "Max_Connections" not in settings_text(postgresql_settings={"Max_Connections": 7})
+    assert read_back(settings_text(postgresql_settings={"Max_Connections": 7}))["max_connections"] == "7"
 
 
 def test_the_second_role_of_a_rotation_is_cut_off_as_the_first_is() -> None:
@@ -915,6 +917,16 @@ def test_mysql_is_sized_by_its_host_and_by_its_part_of_it() -> None:
     assert 'innodb_buffer_pool_size = "2048M"' in mysql_text()
     assert 'innodb_buffer_pool_size = "1024M"' in mysql_text(mysql_memory_share="0.25")
     assert 'innodb_buffer_pool_size = "1G"' in mysql_text(mysql_settings={"innodb_buffer_pool_size": "1G"})
+
+
+@pytest.mark.parametrize("packages", [["mariadb-server"], ["mysql-server"]])
+def test_a_setting_of_mysql_wins_also_with_hyphens_as_my_cnf_has_them(packages: list[str]) -> None:
+    given = {"innodb-buffer-pool-size": "1G", "max-connections": 7}
+    lines = [line for line in mysql_text(mysql_settings=given, mysql_packages=packages) if "=" in line]
+    found = {line.partition(" =")[0].replace("-", "_"): line for line in lines}
+    assert len(found) == len(lines)
+    assert found["max_connections"] == "max_connections = 7"
+    assert found["innodb_buffer_pool_size"] == 'innodb_buffer_pool_size = "1G"'
 
 
 def test_oracles_mysql_gets_its_own_section_and_nothing_that_only_mariadb_knows() -> None:

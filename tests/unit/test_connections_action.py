@@ -94,6 +94,16 @@ def test_what_its_server_accepts_is_what_that_hosts_variables_say_and_no_pool_is
     assert "database_pool" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("engine", "name"),
+    [("mysql", "max-connections"), ("mysql", "max_connections"), ("postgresql", "MAX_CONNECTIONS")],
+)
+def test_what_the_servers_settings_say_counts_however_it_is_spelled(engine: str, name: str) -> None:
+    own = {"database_engine": engine, f"{engine}_settings": {name: 150}}
+    with pytest.raises(Problem, match=f"{engine}_max_connections is 150"):
+        sums({"web1": own, "web2": own, "db1": own}, ["web1", "web2", "db1"])
+
+
 def test_a_run_that_leaves_out_a_host_of_the_database_is_refused_with_what_to_type() -> None:
     with pytest.raises(Problem, match=r"share the database on db1, and this run leaves out web2. Type -l prod"):
         sums({"web1": {}, "web2": {}, "db1": {}}, ["web1", "db1"])

@@ -16,6 +16,7 @@ from ansible_collections.initech.django.plugins.filter.cut_keys import FilterMod
 from ansible_collections.initech.django.plugins.filter.database_settings import FilterModule as DatabaseSettings
 from ansible_collections.initech.django.plugins.filter.directives import FilterModule as Directives
 from ansible_collections.initech.django.plugins.filter.dotenv import FilterModule as Dotenv
+from ansible_collections.initech.django.plugins.filter.named_settings import FilterModule as NamedSettings
 
 ROOT = Path(__file__).resolve().parents[2]
 COLLECTIONS = ROOT / ".collections"
@@ -25,6 +26,7 @@ dotenv = Dotenv().filters()["dotenv"]
 cut_keys = CutKeys().filters()["cut_keys"]
 directives = Directives().filters()["directives"]
 database_settings = DatabaseSettings().filters()["database_settings"]
+named_settings = NamedSettings().filters()["named_settings"]
 
 
 def template(directory: Path, text: str, **variables: Any) -> dict[str, Any]:
@@ -159,6 +161,12 @@ def test_settings_are_computed_from_numbers_that_may_be_text() -> None:
 def test_a_host_or_a_number_that_is_none_is_refused(host: Any, wrong: dict[str, str], message: str) -> None:
     with pytest.raises(AnsibleFilterError, match=message):
         database_settings(host, **{**SIZED, **wrong})
+
+
+def test_settings_of_the_inventory_are_a_mapping_and_get_the_names_of_the_computed_ones() -> None:
+    assert named_settings({"max-connections": 7}, "mariadb") == {"max_connections": 7}
+    with pytest.raises(AnsibleFilterError, match=r"^initech\.django\.named_settings takes a mapping, not a list$"):
+        named_settings(["max_connections"], "mariadb")
 
 
 def test_directives_are_written_as_systemd_reads_them_a_list_line_by_line() -> None:

@@ -11,6 +11,7 @@ from ansible_collections.initech.django.plugins.module_utils.sizing import (
     Server,
     installed_memory,
     milliseconds,
+    named,
     reported_memory,
     settings,
 )
@@ -189,3 +190,16 @@ def test_a_number_that_makes_no_sense_is_refused(wrong: dict[str, Any], message:
 def test_an_unknown_engine_is_refused_with_those_that_there_are() -> None:
     with pytest.raises(Problem, match="engine is 'oracle', and not one of postgresql, mariadb, mysql"):
         settings("oracle", SERVER)
+
+
+@pytest.mark.parametrize(
+    ("engine", "given", "names"),
+    [
+        ("mariadb", ["max-connections", "innodb_buffer_pool-size"], ["max_connections", "innodb_buffer_pool_size"]),
+        ("mysql", ["skip-name-resolve"], ["skip_name_resolve"]),
+        ("postgresql", ["Max_Connections", "DateStyle"], ["max_connections", "datestyle"]),
+        ("postgresql", ["auto_explain.log_min_duration"], ["auto_explain.log_min_duration"]),
+    ],
+)
+def test_a_setting_has_one_name_however_it_is_spelled(engine: str, given: list[str], names: list[str]) -> None:
+    assert named(engine, dict.fromkeys(given, 7)) == dict.fromkeys(names, 7)
