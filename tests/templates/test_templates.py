@@ -542,6 +542,14 @@ def test_browsers_are_told_of_https_only_where_it_is_there_and_as_long_as_wanted
     assert Site(nginx_https=True, nginx_hsts_seconds=60).table("header_3") == {"": "max-age=60"}
 
 
+@pytest.mark.parametrize("name", ["Strict-Transport-Security", "strict-transport-security"])
+def test_what_the_inventory_tells_browsers_of_https_wins(name: str) -> None:
+    value = "max-age=63072000; includeSubDomains; preload"
+    site = Site(nginx_https=True, nginx_headers={name: value})
+    assert site.values("add_header") == [(name, "$shop_header_1", "always")]
+    assert site.table("header_1") == {"": value}
+
+
 def test_what_a_place_adds_to_the_header_does_not_replace_that_of_the_site() -> None:
     site = Site(nginx_https=True, nginx_headers={"Referrer-Policy": "same-origin", "x-content-type-options": "nosniff"})
     media = [(arguments[0], arguments[1]) for arguments in site.values("add_header", "/media/")]
