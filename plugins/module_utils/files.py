@@ -100,7 +100,8 @@ class Entry:
             return State(DIRECTORY, "", attributes(self.path))
         if self.path.is_symlink():
             return State(LINK)
-        return State(FILE, self.path.read_text(encoding="utf-8", errors="replace"), attributes(self.path))
+        # Not read_text, to which \r\n is \n: a file with those would differ from itself.
+        return State(FILE, self.path.read_bytes().decode("utf-8", errors="replace"), attributes(self.path))
 
     def make(self, found: State) -> None:
         """Have there what should be, in place of what was found.

@@ -46,6 +46,15 @@ def test_a_file_is_written_once(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["a.conf"]
 
 
+def test_line_ends_of_windows_are_written_once_and_told_from_others(tmp_path: Path) -> None:
+    path = tmp_path / "shop.crt"
+    placed(path, content="a\r\nb\r\n")
+    assert path.read_bytes() == b"a\r\nb\r\n"
+    assert placed(path, content="a\r\nb\r\n") is None
+    assert placed(path, content="a\nb\n") is not None
+    assert path.read_bytes() == b"a\nb\n"
+
+
 def test_a_directory_is_made_once_with_those_above_it(tmp_path: Path) -> None:
     path = tmp_path / "a" / "b"
     assert placed(path, state="directory", mode="0750")
