@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,11 @@ RESERVED = frozenset(
 
 ADMINISTRATORS = frozenset(["postgres", "root", "mysql", "mariadb.sys"])
 """Users with which the database servers administer themselves."""
+
+SITE_NAMES = re.compile(r"(nginx_server|tls)_names\b")
+"""Where names stand by which visitors come."""
+
+LABEL = re.compile(r"[A-Za-z0-9\x80-\U0010ffff-]+")
 
 VAULTED = re.compile(r"'(vault_\w+)' is undefined")
 
@@ -173,14 +179,26 @@ def leaves(path: str, value: Any) -> Iterator[tuple[str, Any]]:
         yield path, value
 
 
+def in_ascii(name: str) -> str:
+    """Return the name of a site as browsers send it and certificates have it: with xn-- (RFC 5891)."""
+
+    def label(match: re.Match[str]) -> str:
+        text = unicodedata.normalize("NFC", match[0].lower())
+        return match[0] if text.isascii() else f"xn--{text.encode('punycode').decode()}"
+
+    return LABEL.sub(label, name)
+
+
 def name_problem(path: str, name: str) -> str | None:
-    """Return what is wrong with a name that becomes a user's or a role's, or None."""
+    """Return what is wrong with a name that becomes a user's or a role's, or is the site's, or None."""
     if path == "app_name" and not APP_NAME.fullmatch(name):
         return f"app_name is {name!r}; use a-z, 0-9 and -, a letter first, at most 25"
     if path == "app_name" and name in RESERVED:
         return f"app_name is {name!r}, a user or group that the system needs for itself; choose another name"
     if path in ("database_user", "postgresql_user", "mysql_user") and name in ADMINISTRATORS:
         return f"{path} is {name!r}, the server's administrator; name a user of the app's own"
+    if SITE_NAMES.match(path) and not name.isascii():
+        return f"{path} is {name!r}, and neither browsers nor certificates have it so; write {in_ascii(name)}"
     return None
 
 

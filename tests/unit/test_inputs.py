@@ -206,6 +206,25 @@ def test_the_servers_administrator_is_never_made_the_apps_role() -> None:
     assert leaf_problem("database_user", "postgres_app", templated) is None
 
 
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [
+        ("bücher.example", "xn--bcher-kva.example"),
+        ("www.BU\u0308CHER.example", "www.xn--bcher-kva.example"),
+        ("*.bücher.example", "*.xn--bcher-kva.example"),
+        (".straße.example", ".xn--strae-oqa.example"),
+        (r"~^www\d\.bücher\.example$", r"~^www\d\.xn--bcher-kva\.example$"),
+        ("हिन्दी.example", "xn--j2bd4cyah0f.example"),
+    ],
+)
+@pytest.mark.parametrize("path", ["nginx_server_names[0]", "tls_names[1]"])
+def test_a_name_of_the_site_beyond_ascii_is_refused_with_the_one_to_write(path: str, name: str, wanted: str) -> None:
+    problem = str(leaf_problem(path, name, templated))
+    assert problem.startswith(f"{path} is {name!r}, and neither browsers nor certificates have it so")
+    assert problem.endswith(f"; write {wanted}")
+    assert leaf_problem(path, wanted, templated) is None
+
+
 def test_what_is_computed_from_an_unfilled_value_is_not_listed_beside_it() -> None:
     raw = {**GOOD, "release_keep": "{{ vault_fill }}", "vault_fill": "FILL IN: fifty letters"}
     assert found(raw) == ["inventories/prod/group_vars/prod/vault.yml: vault_fill is not filled in: fifty letters"]
