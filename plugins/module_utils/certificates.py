@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -19,6 +20,9 @@ DAYS = 90
 
 DAYS_LEFT = 30
 """With fewer left a new one is made: a third, as certbot does it."""
+
+PATTERN = re.compile(r"~.*|.*\.\*|_")
+"""What nginx knows as a name and no certificate can be for. Of *.example.com one can."""
 
 
 @dataclass(frozen=True)
@@ -137,7 +141,7 @@ def problems(certificate: str, key: str, wanted: Sequence[str], now: datetime) -
     Args:
         certificate: PEM, with those that vouch for it after it.
         key: PEM.
-        wanted: the names by which visitors come.
+        wanted: the names by which visitors come, as nginx knows them.
         now: when.
     """
     pair = Pair(certificate.encode(), key.encode())
@@ -151,7 +155,8 @@ def problems(certificate: str, key: str, wanted: Sequence[str], now: datetime) -
         found = ["the key has a passphrase, which nobody could type when nginx starts. Write it without one"]
     except ValueError:
         found = ["the key is none. It begins with -----BEGIN PRIVATE KEY-----"]
-    found += [f"the certificate is not for {name}" for name in wanted if not is_for(leaf, name)]
+    asked = [name for name in wanted if not PATTERN.fullmatch(name)]
+    found += [f"the certificate is not for {name}" for name in asked if not is_for(leaf, name)]
     if end(leaf) <= now:
         found.append(f"the certificate has ended on {end(leaf):%Y-%m-%d}")
     return found

@@ -101,6 +101,13 @@ def test_a_given_certificate_that_will_do_is_taken(ours: Pair) -> None:
     assert problems(*text, [], NOW) == []
 
 
+def test_no_certificate_has_to_be_for_a_pattern_of_nginxs_but_one_for_all_names_of_a_domain(ours: Pair) -> None:
+    pair = issue(ours, ["shop.example.com"], NOW)
+    text = (pair.certificate.decode(), pair.key.decode())
+    assert problems(*text, ["shop.example.com", r"~^www\d\.example\.com$", "shop.*", "_"], NOW) == []
+    assert problems(*text, ["*.example.com"], NOW) == ["the certificate is not for *.example.com"]
+
+
 def test_what_is_wrong_with_a_given_one_is_told(ours: Pair) -> None:
     pair, other = issue(ours, ["*.example.com"], NOW), issue(ours, NAMES, NOW)
     certificate, key = pair.certificate.decode(), pair.key.decode()
