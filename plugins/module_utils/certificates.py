@@ -75,10 +75,18 @@ def names(certificate: x509.Certificate) -> set[str]:
     return {name.lower() for name in found.get_values_for_type(x509.DNSName)} | addresses
 
 
+def spelled(name: str) -> str:
+    """Return a name or an address as `names` spells it: small letters, and an address of IPv6 in its short form."""
+    try:
+        return str(ip_address(name))
+    except ValueError:
+        return name.lower()
+
+
 def is_for(certificate: x509.Certificate, name: str) -> bool:
     """Tell whether a certificate is for a name; one of *.example.com is for www.example.com (RFC 9525, 6.3)."""
     wildcard = f"*.{name.lower().partition('.')[2]}"
-    return not {name.lower(), wildcard}.isdisjoint(names(certificate))
+    return not {spelled(name), wildcard}.isdisjoint(names(certificate))
 
 
 def authority(name: str, now: datetime) -> Pair:
@@ -129,7 +137,7 @@ def is_due(pair: Pair | None, by: Pair, wanted: Sequence[str], now: datetime) ->
             leaf.tbs_certificate_bytes,
             ec.ECDSA(leaf.signature_hash_algorithm),  # type: ignore[arg-type]
         )
-        is_ours = pair.fits() and names(leaf) == {name.lower() for name in wanted}
+        is_ours = pair.fits() and names(leaf) == {spelled(name) for name in wanted}
     except (ValueError, TypeError, AttributeError, InvalidSignature):
         return True
     return not is_ours or end(leaf) - now < timedelta(days=DAYS_LEFT)

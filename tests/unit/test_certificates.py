@@ -94,6 +94,15 @@ def test_a_certificate_is_made_anew_when_it_has_to_be(ours: Pair) -> None:
     assert is_due(Pair(b"half", pair.key), ours, NAMES, NOW)
 
 
+def test_an_address_is_the_same_however_it_is_spelled(ours: Pair) -> None:
+    wanted = ["Shop.example.com", "2001:DB8:0::1"]
+    pair = issue(ours, wanted, NOW)
+    assert names(pair.leaf) == {"shop.example.com", "2001:db8::1"}
+    assert not is_due(pair, ours, wanted, NOW)
+    assert problems(pair.certificate.decode(), pair.key.decode(), wanted, NOW) == []
+    assert is_due(pair, ours, ["shop.example.com", "2001:db8::2"], NOW)
+
+
 def test_a_given_certificate_that_will_do_is_taken(ours: Pair) -> None:
     pair = issue(ours, ["*.example.com", "example.com"], NOW)
     text = (pair.certificate.decode(), pair.key.decode())
