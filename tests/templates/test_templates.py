@@ -28,6 +28,7 @@ from ansible_collections.initech.django.tests.templates.render import (
     ROLES,
     evaluate,
     load,
+    load_tasks,
     needs,
     render,
     variables,
@@ -804,6 +805,23 @@ def test_only_a_database_that_others_reach_listens_to_them_and_shows_a_certifica
     assert {'bind_address = "*"', 'ssl_key = "/etc/ssl/initech/mysql.key"'} <= set(
         mysql_text(mysql_clients=["10.0.0.11"])
     )
+
+
+@pytest.mark.parametrize("client", ["10.0.0.0/24", "web1.example.com", "10.0.0.%", ""])
+@pytest.mark.parametrize("role", ["postgresql", "mysql"])
+def test_a_client_that_is_no_single_address_is_refused_before_anything_is_changed(role: str, client: str) -> None:
+    known = {**REQUIRED, **variables(role, **{f"{role}_clients": ["10.0.0.11", client]}), f"__{role}_info": HOST}
+    (check,) = (each["ansible.builtin.assert"] for each in load_tasks(role, "tasks/check.yml")[1:])
+    conditions = check["that"] if isinstance(check["that"], list) else [check["that"]]
+    with pytest.raises(AnsibleError, match=r"is not the address of one host.* In database_clients list that"):
+        [evaluate(f"{{{{ {condition} }}}}", known) for condition in conditions]
+
+
+def test_a_client_of_mysql_is_named_as_the_server_names_it() -> None:
+    known = variables("mysql", mysql_clients=["10.0.0.11", "FD00:0::12"])
+    assert evaluate(known["__mysql_hosts"], known) == ["10.0.0.11", "fd00::12"]
+    known = variables("mysql")
+    assert evaluate(known["__mysql_hosts"], known) == ["127.0.0.1"]
 
 
 def test_who_may_connect_is_named_by_address_and_role() -> None:
