@@ -116,14 +116,21 @@ def steps(path: Path, release: str, step: str, event: str, claim: Claim | None) 
 
 
 def read(path: Path) -> list[Event]:
-    """Return all events, oldest first."""
+    """Return all events, oldest first. A line that is none, as a crash of the host may leave one, costs no other."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     except FileNotFoundError:
         return []
+    return [event for event in map(_event, lines) if event]
+
+
+def _event(line: str) -> Event | None:
+    """Return the event that a line tells of, or None where it tells of none."""
     names = {field.name for field in fields(Event)}
-    entries = [json.loads(line) for line in lines if line.endswith("}")]
-    return [Event(**{name: value for name, value in entry.items() if name in names}) for entry in entries]
+    try:
+        return Event(**{name: value for name, value in json.loads(line).items() if name in names})
+    except (ValueError, TypeError, AttributeError):
+        return None
 
 
 def good(events: Sequence[Event]) -> set[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 from collections.abc import Collection, Mapping, Sequence
@@ -15,6 +14,7 @@ from pathlib import Path
 from ansible_collections.initech.django.plugins.module_utils.alone import alone
 from ansible_collections.initech.django.plugins.module_utils.commands import run_or_fail
 from ansible_collections.initech.django.plugins.module_utils.indexes import index_environment
+from ansible_collections.initech.django.plugins.module_utils.layout import write_last
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 from ansible_collections.initech.django.plugins.module_utils.virtualenvs import (
     MARKER,
@@ -165,7 +165,6 @@ def complete(path: Path, python: str, version: str, files: Mapping[str, str]) ->
         version: its version.
         files: path and text of the requirements files, so that a virtualenv tells by itself what should be in it.
     """
-    os.sync()
     marker = {
         "python": python,
         "target": str((path / "bin" / "python").resolve()),
@@ -173,9 +172,7 @@ def complete(path: Path, python: str, version: str, files: Mapping[str, str]) ->
         "requirements": dict(files),
         "fingerprint": fingerprint(path),
     }
-    draft = path / f"{MARKER}.draft"
-    draft.write_text(json.dumps(marker, indent=2) + "\n", encoding="utf-8")
-    draft.replace(path / MARKER)
+    write_last(path / MARKER, json.dumps(marker, indent=2) + "\n")
 
 
 def provide(

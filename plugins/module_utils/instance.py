@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import signal
@@ -22,7 +21,7 @@ from ansible_collections.initech.django.plugins.module_utils.health import (
     wait_until_healthy,
     wrong_with_each,
 )
-from ansible_collections.initech.django.plugins.module_utils.layout import App, Release
+from ansible_collections.initech.django.plugins.module_utils.layout import App, Release, require_manifest
 from ansible_collections.initech.django.plugins.module_utils.lease import Claim
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 
@@ -89,7 +88,7 @@ def wrong_with(app: App, release: Release, options: Mapping[str, Any]) -> str:
         release: whose.
         options: as those of the module `switch`.
     """
-    host = options["host"] or json.loads(release.manifest.read_text(encoding="utf-8"))["host"]
+    host = options["host"] or require_manifest(release)["host"]
     deadline = time.monotonic() + options["timeout"]
 
     question = Question(

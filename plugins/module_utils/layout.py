@@ -10,6 +10,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.initech.django.plugins.module_utils.problem import Problem
+
 RELEASE_ID = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}")
 
 
@@ -77,7 +79,7 @@ class Release:
 
     @property
     def manifest(self) -> Path:
-        """Written last: a release without it is half-made and never used."""
+        """Written last: a release without it, or with one that cannot be read, is half-made and never used."""
         return self.path / "manifest.json"
 
     @property
@@ -166,13 +168,54 @@ class App:
     def complete(self) -> list[Release]:
         """Return the releases that are complete, oldest first."""
         found = (self.release(path.parent.name) for path in self.releases.glob("*/manifest.json"))
-        return sorted((release for release in found if RELEASE_ID.fullmatch(release.id)), key=lambda each: each.id)
+        usable = [release for release in found if RELEASE_ID.fullmatch(release.id) and read_manifest(release)]
+        return sorted(usable, key=lambda each: each.id)
+
+
+def read_manifest(release: Release) -> dict[str, Any]:
+    """Return the manifest; empty where the release is half-made, or a crash of the host left no whole manifest."""
+    try:
+        manifest = json.loads(release.manifest.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return {}
+    return manifest if isinstance(manifest, dict) else {}
+
+
+def require_manifest(release: Release) -> dict[str, Any]:
+    """Return the manifest of a release that is to be used.
+
+    Raises:
+        Problem: the release is not complete.
+    """
+    manifest = read_manifest(release)
+    if not manifest:
+        raise Problem(f"Release {release.id} is not complete, and so never goes live. Deploy again.")
+    return manifest
 
 
 def write_manifest(release: Release, manifest: dict[str, Any]) -> None:
     """Write the manifest, whole or not at all, after everything else has reached the disk."""
-    draft = release.manifest.with_suffix(".draft")
+    write_last(release.manifest, json.dumps(manifest, indent=2, sort_keys=True) + "\n")
+
+
+def write_last(path: Path, text: str) -> None:
+    """Write a file that says that all else is complete, whole or not at all, after all else has reached the disk.
+
+    Args:
+        path: of the file, which everybody may read.
+        text: of it.
+    """
+    draft = path.with_name(f"{path.name}.draft")
     os.sync()
-    draft.write_text(json.dumps(manifest, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    with draft.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        # Else a crash of the host could leave the new name, and nothing in it.
+        os.fsync(file.fileno())
     draft.chmod(0o644)
-    draft.replace(release.manifest)
+    draft.replace(path)
+    directory = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)

@@ -131,7 +131,9 @@ def _differences(seen: Sequence[Seen], source: str) -> Iterator[str]:
     for host in seen:
         if not host.live:
             yield f"{host.host}: nothing is live there. {deploy}"
-        elif not first.live:
+        elif not host.commit:
+            yield f"{host.host}: release {host.live} is live there, and is not complete. {deploy}"
+        elif not first.commit:
             continue
         elif host.commit != first.commit:
             yield (

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.initech.django.plugins.module_utils import history, migrations
-from ansible_collections.initech.django.plugins.module_utils.layout import App, Release, write_manifest
+from ansible_collections.initech.django.plugins.module_utils.layout import (
+    App,
+    Release,
+    require_manifest,
+    write_manifest,
+)
 from ansible_collections.initech.django.plugins.module_utils.lease import require
 from ansible_collections.initech.django.plugins.module_utils.manage import manage
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem, room
@@ -71,7 +75,7 @@ def migrate(app: App, options: dict[str, Any], check_mode: bool) -> bool:
         before = migrations.plan(release, as_environment)
     if not before or check_mode:
         return bool(before)
-    manifest = json.loads(release.manifest.read_text(encoding="utf-8"))
+    manifest = require_manifest(release)
     names = [each.name for each in before]
     # Before: who has to restore needs it most where this fails.
     write_manifest(release, {**manifest, "migrations": names, **({"backup": backup} if backup else {})})

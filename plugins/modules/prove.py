@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.initech.django.plugins.module_utils import application, history, migrations
 from ansible_collections.initech.django.plugins.module_utils.commands import tail
 from ansible_collections.initech.django.plugins.module_utils.dotenv import parse
-from ansible_collections.initech.django.plugins.module_utils.layout import App
+from ansible_collections.initech.django.plugins.module_utils.layout import App, require_manifest
 from ansible_collections.initech.django.plugins.module_utils.lease import require
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem, room
 
@@ -84,7 +83,7 @@ def prove(options: dict[str, Any]) -> tuple[list[str], list[migrations.Migration
         Problem: it would not run, or not as it should.
     """
     release, as_environment = App(options["app_name"]).release(options["release"]), options["env_as_environment"]
-    manifest = json.loads(release.manifest.read_text(encoding="utf-8"))
+    manifest = require_manifest(release)
     dotenv = parse((release.project / ".env").read_text(encoding="utf-8"))
     plan = migrations.PLAN if options["migrates"] and manifest["has_database"] else ""
     answer = application.load(release, as_environment, plan, options["names"])

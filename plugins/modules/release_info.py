@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime, timezone
 from hashlib import sha256
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.initech.django.plugins.module_utils import history
 from ansible_collections.initech.django.plugins.module_utils.interpreter import provide
-from ansible_collections.initech.django.plugins.module_utils.layout import App
+from ansible_collections.initech.django.plugins.module_utils.layout import App, read_manifest
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 from ansible_collections.initech.django.plugins.module_utils.virtualenvs import (
     changed_files,
@@ -109,10 +108,10 @@ def configuration(app: App, check_mode: bool) -> str:
 def compare(app: App, parts: dict[str, str], dotenv: str | None, is_active: bool) -> list[str]:
     """Return the names of the parts in which a new release would differ from the live one."""
     live = app.live()
-    if live is None or not live.manifest.exists():
+    old = read_manifest(live) if live else {}
+    if live is None or not old:
         return sorted(parts)
-    old = json.loads(live.manifest.read_text(encoding="utf-8"))["parts"]
-    changes = [name for name in sorted(parts) if parts[name] != old.get(name)]
+    changes = [name for name in sorted(parts) if parts[name] != old["parts"].get(name)]
     try:
         same_dotenv = (live.project / ".env").read_text(encoding="utf-8") == dotenv
     except FileNotFoundError:
@@ -155,7 +154,7 @@ def main() -> None:
     )
     app = App(module.params["app_name"])
     live = app.live()
-    manifest = json.loads(live.manifest.read_text(encoding="utf-8")) if live and live.manifest.exists() else {}
+    manifest = read_manifest(live) if live else {}
     result: dict[str, Any] = {"live": live.id if live else "", "commit": manifest.get("commit", "")}
     result.update(parts={}, changes=[])
     events = history.read(app.history)

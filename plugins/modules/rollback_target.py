@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.initech.django.plugins.module_utils import history
-from ansible_collections.initech.django.plugins.module_utils.layout import App, Release
+from ansible_collections.initech.django.plugins.module_utils.layout import App, Release, require_manifest
 from ansible_collections.initech.django.plugins.module_utils.manage import unknown_migrations
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 
@@ -66,7 +65,7 @@ target:
 
 def has_database(release: Release) -> bool:
     """Tell whether the project of a release has a database."""
-    return bool(json.loads(release.manifest.read_text(encoding="utf-8"))["has_database"])
+    return bool(require_manifest(release)["has_database"])
 
 
 def later_migrations(target: Release, live: Release | None, as_environment: bool) -> list[str]:

@@ -16,7 +16,7 @@ from ansible_collections.initech.django.plugins.module_utils.instance import (
     start,
     state_of,
 )
-from ansible_collections.initech.django.plugins.module_utils.layout import App, Release
+from ansible_collections.initech.django.plugins.module_utils.layout import App, Release, require_manifest
 from ansible_collections.initech.django.plugins.module_utils.lease import Claim, require
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem, require_room, room
 
@@ -106,8 +106,7 @@ def switch(app: App, release: Release, options: Mapping[str, Any]) -> list[str]:
     """
     lease = require(app.leases, options["lease"])
     claim = lease.claim if lease else None
-    if not release.manifest.exists():
-        raise Problem(f"Release {release.id} is not complete, and so never goes live.")
+    require_manifest(release)
     old = app.live()
     # A switch that is done and cannot be written down would look as if it had failed.
     require_room(app.root)

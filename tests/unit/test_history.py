@@ -125,6 +125,14 @@ def test_a_line_that_a_full_disk_cut_off_costs_no_other(path: Path, cut: int) ->
     assert [event.release for event in read(path)] == [A, C, D]
 
 
+@pytest.mark.parametrize("garbage", [b"}", b"\0\0\0}", b"\xff}", b"{}", b"[1]", b'{"release": "A"}', b"null"])
+def test_a_line_that_a_crash_of_the_host_filled_with_something_else_costs_no_other(path: Path, garbage: bytes) -> None:
+    record(path, A, LIVE)
+    path.write_bytes(path.read_bytes() + garbage)
+    record(path, B, LIVE)
+    assert [event.release for event in read(path)] == [A, B]
+
+
 def test_an_event_whose_line_lacks_only_its_end_is_not_lost(path: Path) -> None:
     record(path, A, LIVE)
     path.write_bytes(path.read_bytes().rstrip(b"\n"))

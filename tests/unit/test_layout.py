@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from ansible_collections.initech.django.plugins.module_utils.layout import RELEASE_ID, App, Release, new_release_id
+from ansible_collections.initech.django.plugins.module_utils.layout import (
+    RELEASE_ID,
+    App,
+    Release,
+    new_release_id,
+    read_manifest,
+    require_manifest,
+    write_manifest,
+)
+from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -74,9 +84,51 @@ def test_only_releases_with_a_manifest_are_complete_and_the_oldest_comes_first(a
     for name in (NEW, OLD, half, "lost+found", f"{OLD}.old"):
         (app.releases / name).mkdir()
         if name != half:
-            (app.releases / name / "manifest.json").touch()
+            (app.releases / name / "manifest.json").write_text('{"wsgi": "shop.wsgi:application"}')
     (app.releases / "manifest.json").touch()
     assert app.complete() == [app.release(OLD), app.release(NEW)]
+
+
+@pytest.mark.parametrize("text", ["", "\0\0\0\0", '{"wsgi": "sh', "[]", "\udcff"])
+def test_a_release_whose_manifest_a_crash_of_the_host_left_empty_or_broken_is_half_made(app: App, text: str) -> None:
+    for release in (app.release(OLD), app.release(NEW)):
+        release.path.mkdir()
+        write_manifest(release, {"wsgi": "shop.wsgi:application"})
+    app.release(OLD).manifest.write_text(text, errors="surrogateescape")
+    assert app.complete() == [app.release(NEW)]
+    assert read_manifest(app.release(OLD)) == {}
+    with pytest.raises(Problem, match=f"^Release {OLD} is not complete, and so never goes live"):
+        require_manifest(app.release(OLD))
+    assert require_manifest(app.release(NEW)) == {"wsgi": "shop.wsgi:application"}
+
+
+def test_a_manifest_has_its_name_when_it_is_on_the_disk_and_its_name_is_there_too_before_anybody_goes_on(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    release, done = app.release(OLD), list[str]()
+    release.path.mkdir()
+    fsync, replace = os.fsync, Path.replace
+
+    def synced(descriptor: int) -> None:
+        path = Path(os.readlink(f"/proc/self/fd/{descriptor}"))
+        done.append(f"{path.name} is on the disk" if path.is_dir() or path.read_text() else "it is empty")
+        fsync(descriptor)
+
+    def replaced(self: Path, target: Path) -> Path:
+        done.append(f"{self.name} is {target.name}")
+        return replace(self, target)
+
+    monkeypatch.setattr(os, "sync", lambda: done.append("all else is on the disk"))
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(Path, "replace", replaced)
+    write_manifest(release, {"wsgi": "shop.wsgi:application"})
+    assert done == [
+        "all else is on the disk",
+        "manifest.json.draft is on the disk",
+        "manifest.json.draft is manifest.json",
+        f"{OLD} is on the disk",
+    ]
+    assert [path.name for path in release.path.iterdir()] == ["manifest.json"]
 
 
 def test_an_app_that_was_never_provisioned_has_no_release(tmp_path: Path) -> None:

@@ -143,6 +143,12 @@ def test_a_host_on_which_nothing_is_live_is_named(order: int) -> None:
     assert "web1" not in text
 
 
+def test_a_host_whose_live_release_lost_its_manifest_is_named() -> None:
+    text = refused(seen(commit="", version=""), seen("web2"))
+    assert f"web1: release {RELEASE} is live there, and is not complete. Type: ansible-playbook deploy.yml" in text
+    assert "web2" not in text
+
+
 def test_what_is_not_proven_is_refused_with_every_reason_and_what_mends_it() -> None:
     text = refused(seen(problems=["extra: debugpy 1.8 is installed", "missing: gevent"]))
     assert "web1: extra: debugpy 1.8 is installed" in text

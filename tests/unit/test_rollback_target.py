@@ -10,10 +10,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from ansible_collections.initech.django.plugins.module_utils.history import LIVE, record, to_keep
+from ansible_collections.initech.django.plugins.module_utils.history import read as read_history
 from ansible_collections.initech.django.plugins.module_utils.layout import App, Release
 from ansible_collections.initech.django.plugins.module_utils.manage import MARK, UNKNOWN
+from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 from ansible_collections.initech.django.plugins.modules import rollback_target
-from ansible_collections.initech.django.plugins.modules.rollback_target import later_migrations
+from ansible_collections.initech.django.plugins.modules.release_info import compare
+from ansible_collections.initech.django.plugins.modules.rollback_target import later_migrations, look_up
 
 OLD, NEW = "20261101T000000Z-aaaaaaaa", "20261102T000000Z-bbbbbbbb"
 SETTINGS = """
@@ -119,3 +123,34 @@ def test_only_what_the_live_release_knows_stands_against_an_older_one(
 def test_a_project_without_a_database_is_not_asked(app: App) -> None:
     app.release(OLD).manifest.write_text('{"has_database": false}')
     assert later_migrations(app.release(OLD), app.release(NEW), False) == []
+
+
+OPTIONS = {"release": "", "environment": "prod", "despite_migrations": False, "env_as_environment": False}
+
+
+def test_a_release_whose_manifest_is_empty_is_none_to_go_back_to_and_none_to_keep(app: App) -> None:
+    app.current.symlink_to(Path("releases", NEW))
+    for release in (OLD, NEW):
+        record(app.history, release, LIVE)
+    app.release(OLD).manifest.write_text("")
+    with pytest.raises(Problem, match=f"It has no good release older than the live one .{NEW}"):
+        look_up(app, OPTIONS)
+    with pytest.raises(Problem, match=f"Release {OLD} is not here, or was never complete"):
+        look_up(app, {**OPTIONS, "release": OLD})
+    complete = [release.id for release in app.complete()]
+    assert to_keep(complete, NEW, read_history(app.history), 5) == {NEW}
+
+
+def test_where_the_manifest_of_the_live_release_is_empty_it_can_be_left_and_the_next_deploy_finds_everything_new(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app.current.symlink_to(Path("releases", NEW))
+    for release in (OLD, NEW):
+        record(app.history, release, LIVE)
+    app.release(NEW).manifest.write_text("")
+    monkeypatch.setattr(rollback_target, "unknown_migrations", lambda *_: [])
+    assert look_up(app, OPTIONS) == (NEW, OLD)
+    assert compare(app, {"source": "a", "wsgi": "b"}, "", is_active=True) == ["source", "wsgi"]
+    # The link alone says what is live, so what it leads to stays until the next one is.
+    assert to_keep([OLD], NEW, read_history(app.history), 5) == {OLD, NEW}
+    assert to_keep([OLD], OLD, read_history(app.history), 5) == {OLD}
