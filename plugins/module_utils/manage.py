@@ -259,7 +259,15 @@ def link_away(path: Path, target: Path) -> None:
                     os.chown(each, owner.st_uid, owner.st_gid, follow_symlinks=False)
                 shutil.move(str(item), target / item.name)
         shutil.rmtree(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    _link(path, target)
+
+
+def _link(path: Path, target: Path) -> None:
+    """Make a link, and the directories that it lies in, through which the app and nginx go whatever root's umask is."""
+    for directory in reversed(path.parents):
+        if not directory.is_dir():
+            directory.mkdir()
+            directory.chmod(0o755)
     path.symlink_to(target)
 
 
@@ -329,8 +337,7 @@ def link_sqlite(release: Release, settings: dict[str, Any]) -> None:
             failure = f"{path.name} cannot be copied to {target.parent}"
             run_or_fail(["cp", "--no-clobber", str(path), str(target)], failure, user=release.app)
             path.unlink()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.symlink_to(target)
+        _link(path, target)
 
 
 def health_host(allowed_hosts: Sequence[str]) -> str:

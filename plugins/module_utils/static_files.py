@@ -72,7 +72,9 @@ def gather(app: App, releases: Iterable[Release]) -> None:
     for release in sorted(releases, key=lambda each: each.id):
         wanted.update({below: release.static / below for below in hashed_files(release.static)})
     try:
-        app.static.mkdir(mode=0o755, exist_ok=True)
+        app.static.mkdir(exist_ok=True)
+        # Root's own umask may have kept nginx out, when it was made too.
+        app.static.chmod(0o755)
         for below, source in wanted.items():
             link(source, app.static / below, app.static)
         remove_others(app.static, wanted.keys())

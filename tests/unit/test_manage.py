@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from ansible_collections.initech.django.plugins.module_utils.manage import (
     inside,
     link_away,
     link_media,
+    link_sqlite,
 )
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 
@@ -159,6 +161,29 @@ def test_a_directory_that_is_not_there_yet_becomes_a_link_all_the_same(tmp_path:
     target = tmp_path / "media"
     link_away(tmp_path / "a" / "b" / "media", target)
     assert (tmp_path / "a" / "b" / "media").readlink() == target
+
+
+def modes(path: Path, root: Path) -> set[int]:
+    """Return the modes of the directories that a path lies in, up to one."""
+    return {stat.S_IMODE(each.stat().st_mode) for each in path.parents if root in each.parents}
+
+
+@pytest.mark.parametrize("umask", [0o022, 0o027, 0o077])
+def test_what_leads_to_uploads_and_databases_can_be_gone_through_whatever_roots_own_umask_is(
+    tmp_path: Path, app: App, release: Release, monkeypatch: pytest.MonkeyPatch, umask: int
+) -> None:
+    monkeypatch.setattr(App, "home", property(lambda _: tmp_path))
+    for path in (release.source, *release.source.rglob("*")):
+        path.chmod(0o755)
+    before = os.umask(umask)
+    try:
+        link_media(release, {"media_root": "var/files/media"})
+        link_sqlite(release, {"sqlite": ["data/now/db.sqlite3"]})
+    finally:
+        os.umask(before)
+    media, database = (release.source / "src" / each for each in ("var/files/media", "data/now/db.sqlite3"))
+    assert (media.readlink(), database.readlink()) == (app.media, tmp_path / "db.sqlite3")
+    assert modes(media, release.path) | modes(database, release.path) == {0o755}
 
 
 def test_what_is_a_link_already_is_left_alone(tmp_path: Path) -> None:

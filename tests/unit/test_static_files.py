@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -144,6 +145,21 @@ def test_a_file_where_a_directory_is_to_be_makes_room(app: App) -> None:
     (app.static / "pages").write_text("in the way")
     gather(app, [made])
     assert kept(app) == {OLD: "old"}
+
+
+@pytest.mark.parametrize("is_there", [False, True])
+@pytest.mark.parametrize("umask", [0o027, 0o077])
+def test_nginx_reads_what_is_kept_whatever_roots_own_umask_is_and_was(app: App, umask: int, is_there: bool) -> None:
+    made = app.release(FIRST)
+    write(made, OLD, "old")
+    before = os.umask(umask)
+    try:
+        if is_there:
+            app.static.mkdir()
+        gather(app, [made])
+    finally:
+        os.umask(before)
+    assert {path.stat().st_mode & 0o777 for path in (app.static, app.static / "pages")} == {0o755}
 
 
 def test_a_release_without_static_files_keeps_nothing(app: App) -> None:
