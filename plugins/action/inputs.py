@@ -13,6 +13,7 @@ from ansible_collections.initech.django.plugins.module_utils.inputs import (
     database_host_problem,
     evaluator,
     load_specs,
+    number_problem,
     problems,
     require_one_environment,
     roles_of,
@@ -94,7 +95,9 @@ class ActionModule(ActionBase):
         for name, value in values.items():
             option = {key: specs[name][key] for key in specs[name] if key not in ("description", "required", "default")}
             result = ArgumentSpecValidator({name: option}).validate({name: value})
-            found += [f"{where(environment, name)}: {error}" for error in result.error_messages]
+            number = number_problem(name, option["type"], value)
+            messages = [number] if number else result.error_messages
+            found += [f"{where(environment, name)}: {message}" for message in messages]
             valid.update(result.validated_parameters)
         if found:
             return found

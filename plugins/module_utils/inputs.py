@@ -202,6 +202,24 @@ def name_problem(path: str, name: str) -> str | None:
     return None
 
 
+def number_problem(name: str, kind: str, value: Any) -> str | None:
+    """Return what is wrong with a text that YAML has read as a number, or None: to YAML 1.10 is 1.1, and 0123 is 83.
+
+    A whole number is left alone where it is no tag or commit: nobody writes a port or a major version with a 0 first.
+
+    Args:
+        name: of the variable.
+        kind: the type that its role's argument_specs say.
+        value: as evaluated.
+    """
+    numbers = (float, int) if name == "release_version" else float
+    if kind != "str" or isinstance(value, bool) or not isinstance(value, numbers):
+        return None
+    # Of what may be a secret no value is shown.
+    number = f"the number {value}" if name.endswith("_version") else "a number"
+    return f"{name} is {number} to YAML, which may not be what is written there. Write it in quotes"
+
+
 def leaf_problem(path: str, raw: Any, templated: Templated) -> str | None:
     """Return what is wrong with one value, without the value, or None."""
     try:

@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+from ansible_collections.initech.django.plugins.action.inputs import ActionModule
 from ansible_collections.initech.django.plugins.module_utils.inputs import (
     advice,
     clear_vaults,
     database_host_problem,
     leaf_problem,
     leaves,
+    load_specs,
     problems,
     require_one_environment,
     roles_of,
@@ -276,6 +279,52 @@ def test_make_check_finds_a_clear_vault_wherever_it_lies_below_the_inventories(t
 
 def test_no_vault_in_this_repository_can_be_read_by_anybody() -> None:
     assert clear(Path(__file__).resolve().parents[2] / "inventories") == []
+
+
+# Versions that YAML reads as numbers
+
+
+def invalid(text: str) -> list[str]:
+    """Return what is not of its type in a file of variables of prod."""
+    return ActionModule.__new__(ActionModule).invalid("prod", yaml.safe_load(text), load_specs())
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("release_version: 1.10", "release_version is the number 1.1"),
+        ("release_version: 0123456", "release_version is the number 42798"),
+        ("release_version: 2026", "release_version is the number 2026"),
+        ("python_version: 3.10", "python_version is the number 3.1"),
+        ("lock_python_version: 3.10", "lock_python_version is the number 3.1"),
+    ],
+)
+def test_a_version_that_yaml_reads_as_a_number_is_refused_with_what_to_write(text: str, number: str) -> None:
+    file = where("prod", text)
+    assert invalid(text) == [f"{file}: {number} to YAML, which may not be what is written there. Write it in quotes"]
+
+
+def test_the_value_of_another_text_that_is_read_as_a_number_is_not_shown() -> None:
+    (line,) = invalid("database_password: 17.50")
+    assert "database_password is a number to YAML, which may not" in line
+    assert "17.5" not in line
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'release_version: "1.10"',
+        "release_version: v1.10",
+        "release_version: 1.10.0",
+        'python_version: "3.10"',
+        "postgresql_version: 17",
+        "database_password: 123",
+        "postgresql_slow_query_seconds: 1.5",
+        "gunicorn_timeout: 30",
+    ],
+)
+def test_what_is_in_quotes_and_what_is_a_number_all_the_same_is_accepted(text: str) -> None:
+    assert invalid(text) == []
 
 
 # A database on a host of its own
