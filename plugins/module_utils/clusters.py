@@ -11,14 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ansible_collections.initech.django.plugins.module_utils import backups, servers
-from ansible_collections.initech.django.plugins.module_utils.commands import run, run_or_fail, tail
+from ansible_collections.initech.django.plugins.module_utils.commands import DAY, run, run_or_fail, tail
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 
 CONFIGURATION = Path("/etc/pgbackrest/pgbackrest.conf")
 USER = "postgres"
 LOCK = Path("/run/postgresql/initech-restore.lock")
-DAY = 86400
-"""No backup, restore or check of a database is given up before, in seconds."""
 
 OFF = f"Backups are not set up on this host: {CONFIGURATION} is not there. Set backup_enabled: true and provision."
 

@@ -15,6 +15,8 @@ from ansible_collections.initech.django.plugins.module_utils.problem import Prob
 
 CA_BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
 """What Debian's ca-certificates makes; pip and uv else trust only what they bring along."""
+DAY = 86400
+"""What takes as long as it takes is not given up before, in seconds: it has its own deadline, or none."""
 
 
 def tail(text: str, lines: int = 30) -> str:

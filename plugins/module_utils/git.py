@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from ansible_collections.initech.django.plugins.module_utils import archives
 from ansible_collections.initech.django.plugins.module_utils.alone import alone
-from ansible_collections.initech.django.plugins.module_utils.commands import run, tail
+from ansible_collections.initech.django.plugins.module_utils.commands import DAY, run, tail
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 
 LARGE = 1024 * 1024
@@ -74,7 +74,7 @@ def git(directory: Path, *arguments: str, keep: int | None = None) -> tuple[bool
     }
     for key in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"):  # set where we run inside a git hook
         environment.pop(key, None)
-    result = run(["git", "-C", directory, *arguments], environment=environment, keep=keep)
+    result = run(["git", "-C", directory, *arguments], environment=environment, timeout=DAY, keep=keep)
     return result.returncode == 0, (result.stdout if result.returncode == 0 else result.stderr).strip()
 
 

@@ -14,7 +14,7 @@ from threading import Timer
 from typing import Any
 
 from ansible_collections.initech.django.plugins.module_utils import history, workers
-from ansible_collections.initech.django.plugins.module_utils.commands import run, tail
+from ansible_collections.initech.django.plugins.module_utils.commands import DAY, run, tail
 from ansible_collections.initech.django.plugins.module_utils.health import (
     Question,
     send,
@@ -37,7 +37,7 @@ LOG_LINES = 40
 
 def systemctl(*arguments: str) -> tuple[bool, str]:
     """Run systemctl; return whether it succeeded, and what it printed."""
-    result = run(["systemctl", *arguments])
+    result = run(["systemctl", *arguments], timeout=DAY)
     return result.returncode == 0, result.stdout.strip()
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.initech.django.plugins.module_utils import dotenv, hooks
-from ansible_collections.initech.django.plugins.module_utils.commands import run_or_fail, tail
+from ansible_collections.initech.django.plugins.module_utils.commands import DAY, run_or_fail, tail
 from ansible_collections.initech.django.plugins.module_utils.given import give, take_back
 from ansible_collections.initech.django.plugins.module_utils.layout import App, Release
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
@@ -33,9 +33,6 @@ ADVICE = (
     ),
 )
 """What a project may fail with, and what to do about it."""
-
-DAY = 86400
-"""No command is given up before, in seconds: a migration takes what it takes."""
 
 MARK = "\x1e"
 """Stands before what a probe prints: a project may print whatever it likes before and after."""

@@ -10,9 +10,9 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from ansible_collections.initech.django.plugins.module_utils import backups, snapshots
-from ansible_collections.initech.django.plugins.module_utils.commands import pipe, run, run_or_fail, tail
+from ansible_collections.initech.django.plugins.module_utils.commands import DAY, pipe, run, run_or_fail, tail
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
-from ansible_collections.initech.django.plugins.module_utils.restic import DAY, Repository
+from ansible_collections.initech.django.plugins.module_utils.restic import Repository
 
 USER = "mysql"
 LOCK = Path("/run/initech-mysql-restore.lock")

@@ -12,9 +12,8 @@ from ansible_collections.initech.django.plugins.module_utils import (
     servers,
     snapshots,
 )
-from ansible_collections.initech.django.plugins.module_utils.commands import run_or_fail
+from ansible_collections.initech.django.plugins.module_utils.commands import DAY, run_or_fail
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
-from ansible_collections.initech.django.plugins.module_utils.restic import DAY
 
 TAKE = ["systemctl", "start", "initech-mysql-backup@whole.service"]
 

@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from ansible_collections.initech.django.plugins.module_utils import backups, clusters, digests, servers
-from ansible_collections.initech.django.plugins.module_utils.commands import run_or_fail
+from ansible_collections.initech.django.plugins.module_utils.commands import DAY, run_or_fail
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 
 PAUSED = "SELECT pg_get_wal_replay_pause_state()"
@@ -215,12 +215,10 @@ def check_pages(scratch: clusters.Cluster) -> list[str]:
     scratch.ask("SELECT pg_wal_replay_resume()")
     scratch.wait("SELECT pg_is_in_recovery()", "f")
     command: list[str | Path] = [scratch.program("pg_amcheck"), "--all", "--install-missing", "--port", scratch.port()]
-    run_or_fail(
-        command, "pg_amcheck finds restored tables or indexes damaged", user=clusters.USER, timeout=clusters.DAY
-    )
+    run_or_fail(command, "pg_amcheck finds restored tables or indexes damaged", user=clusters.USER, timeout=DAY)
     scratch.stop()
     if not backups.has_checksums(scratch.controlled()):
         return ["pg_amcheck finds nothing. Pages have no checksums: the cluster was made without."]
     command = [scratch.program("pg_checksums"), "--check", "-D", scratch.data]
-    run_or_fail(command, "pg_checksums finds restored pages damaged", user=clusters.USER, timeout=clusters.DAY)
+    run_or_fail(command, "pg_checksums finds restored pages damaged", user=clusters.USER, timeout=DAY)
     return ["pg_amcheck finds nothing, and the checksums of all pages are right."]

@@ -10,11 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ansible_collections.initech.django.plugins.module_utils import servers
-from ansible_collections.initech.django.plugins.module_utils.commands import run, tail
+from ansible_collections.initech.django.plugins.module_utils.commands import DAY, run, tail
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
-
-DAY = 86400
-"""No backup, restore or check is given up before, in seconds."""
 
 
 @dataclass(frozen=True)

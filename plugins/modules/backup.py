@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.initech.django.plugins.module_utils import backups, clusters, mariadb, restic
-from ansible_collections.initech.django.plugins.module_utils.commands import run
+from ansible_collections.initech.django.plugins.module_utils.commands import DAY, run
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 
 DOCUMENTATION = """
@@ -88,7 +88,7 @@ def start(unit: str, full: Callable[[], str]) -> str:
         full: says so if the repository is full.
     """
     since = f"@{time.time():.3f}"
-    started = run(["systemctl", "start", unit], timeout=clusters.DAY)
+    started = run(["systemctl", "start", unit], timeout=DAY)
     if started.returncode == 0:
         return ""
     journal = ["journalctl", "--no-pager", "--output=cat", f"--unit={unit}", f"--since={since}", "--lines=15"]

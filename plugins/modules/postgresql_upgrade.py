@@ -9,8 +9,7 @@ from pathlib import Path
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.initech.django.plugins.module_utils import versions
 from ansible_collections.initech.django.plugins.module_utils.backups import duration
-from ansible_collections.initech.django.plugins.module_utils.clusters import DAY
-from ansible_collections.initech.django.plugins.module_utils.commands import run, run_or_fail
+from ansible_collections.initech.django.plugins.module_utils.commands import DAY, run, run_or_fail
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 
 DOCUMENTATION = """

@@ -10,7 +10,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.initech.django.plugins.module_utils import workers
-from ansible_collections.initech.django.plugins.module_utils.commands import run_or_fail
+from ansible_collections.initech.django.plugins.module_utils.commands import DAY, run_or_fail
 from ansible_collections.initech.django.plugins.module_utils.layout import App
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 from ansible_collections.initech.django.plugins.module_utils.processes import (
@@ -152,7 +152,7 @@ def end(app: App, changed: list[str]) -> list[str]:
     if timers:
         run_or_fail(["systemctl", "disable", "--now", *timers], "The timers cannot be stopped")
     if ended:
-        run_or_fail(["systemctl", "stop", *ended], "The workers cannot be ended", timeout=86400)
+        run_or_fail(["systemctl", "stop", *ended], "The workers cannot be ended", timeout=DAY)
     return ended
 
 

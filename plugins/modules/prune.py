@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.initech.django.plugins.module_utils import history, static_files, workers
-from ansible_collections.initech.django.plugins.module_utils.commands import run_or_fail
+from ansible_collections.initech.django.plugins.module_utils.commands import DAY, run_or_fail
 from ansible_collections.initech.django.plugins.module_utils.layout import App
 from ansible_collections.initech.django.plugins.module_utils.lease import Claim, give_back, require
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem, room
@@ -72,7 +72,7 @@ def end(units: list[str]) -> None:
         Problem: they do not end.
     """
     if units:
-        run_or_fail(["systemctl", "stop", *units], "What an interrupted run left behind cannot be ended")
+        run_or_fail(["systemctl", "stop", *units], "What an interrupted run left behind cannot be ended", timeout=DAY)
 
 
 def finish(app: App, claim: Claim, events: Sequence[history.Event]) -> None:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from ansible_collections.initech.django.plugins.module_utils import git, instance
 from ansible_collections.initech.django.plugins.module_utils.commands import pipe, run, run_or_fail, tail
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
+from ansible_collections.initech.django.plugins.modules import prune
 
 
 def test_the_tail_is_the_last_lines_without_blank_ends() -> None:
@@ -70,6 +75,30 @@ def test_a_program_that_does_not_end_is_killed_and_its_command_shown() -> None:
     with pytest.raises(Problem, match=r"^Not finished after 0 s: sh -c 'exec sleep 30'$"):
         run(["sh", "-c", "exec sleep 30"], timeout=0.1)
     assert time.monotonic() - begun < 10
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: instance.systemctl("stop", "shop@1.service"),
+        lambda: prune.end(["shop@1.service"]),
+        lambda: git.git(Path("/"), "fetch"),
+    ],
+)
+def test_a_release_that_ends_for_a_quarter_of_an_hour_and_a_huge_repository_are_waited_for(
+    monkeypatch: pytest.MonkeyPatch, call: Callable[[], object]
+) -> None:
+    began = list[list[str]]()
+
+    def takes_long(command: list[str], *, timeout: float, **_: Any) -> subprocess.CompletedProcess[str]:
+        began.append(command)
+        if timeout < 900:
+            raise subprocess.TimeoutExpired(command, timeout)
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    monkeypatch.setattr(subprocess, "run", takes_long)
+    call()
+    assert len(began) == 1
 
 
 def test_the_output_of_a_program_that_succeeds_is_returned() -> None:
