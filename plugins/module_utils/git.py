@@ -21,6 +21,16 @@ from ansible_collections.initech.django.plugins.module_utils.problem import Prob
 LARGE = 1024 * 1024
 LFS = b"version https://git-lfs.github.com/spec/"
 """What the file begins with that git has in place of a large one (git-lfs, docs/spec.md)."""
+CONFIGURATION = {
+    # Whoever deploys may not be the owner of the checkout; nothing of it is executed here.
+    "safe.directory": "*",
+    # Our own copy is one.
+    "safe.bareRepository": "all",
+    # What is packed is what is committed, for the app to read.
+    "core.autocrlf": "false",
+    "tar.umask": "0002",
+}
+"""What git does here whatever the configuration of whoever deploys says."""
 FULL_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
@@ -62,12 +72,10 @@ def check_repository(repository: str) -> None:
 def git(directory: Path, *arguments: str, keep: int | None = None) -> tuple[bool, str]:
     """Run git in a repository, with a descriptor that it inherits; return whether it succeeded, and what it printed."""
     configured = int(os.environ.get("GIT_CONFIG_COUNT") or 0)  # by whoever runs us, for example with credentials
-    environment = {
-        **os.environ,
-        # Whoever deploys may not be the owner of the checkout; nothing of it is executed here.
-        "GIT_CONFIG_COUNT": str(configured + 1),
-        f"GIT_CONFIG_KEY_{configured}": "safe.directory",
-        f"GIT_CONFIG_VALUE_{configured}": "*",
+    environment = {**os.environ, "GIT_CONFIG_COUNT": str(configured + len(CONFIGURATION))}
+    for number, (key, value) in enumerate(CONFIGURATION.items(), configured):
+        environment.update({f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value})
+    environment |= {
         # A question nobody can answer would hang the run.
         "GIT_TERMINAL_PROMPT": "0",
         "GIT_SSH_COMMAND": os.environ.get("GIT_SSH_COMMAND", "ssh -o BatchMode=yes"),
@@ -115,11 +123,13 @@ def fetch(repository: str, version: str, cache: Path) -> Path:
         elif not (FULL_COMMIT.fullmatch(version) and git(directory, "cat-file", "-e", f"{version}^{{commit}}")[0]):
             for left in directory.rglob("*.lock"):
                 left.unlink()  # of a git that was killed: no other one is at work here
-            ok, output = git(directory, "fetch", "--quiet", "--prune", "--force", "--tags", "origin", keep=lock)
+            # By its URL: what a clone calls it is up to the configuration of whoever made it.
+            what = (repository, "+refs/*:refs/*")
+            ok, output = git(directory, "fetch", "--quiet", "--prune", "--force", "--tags", *what, keep=lock)
             if not ok:
                 raise Problem(f"git cannot fetch from {repository}:\n{tail(output, 6)}")
             if version.startswith(("HEAD", "@")):
-                _follow_default_branch(directory)
+                _follow_default_branch(repository, directory)
     return directory
 
 
@@ -142,9 +152,9 @@ def _clone(repository: str, directory: Path, lock: int) -> None:
     draft.replace(directory)
 
 
-def _follow_default_branch(directory: Path) -> None:
+def _follow_default_branch(repository: str, directory: Path) -> None:
     """Let HEAD mean what the remote means by it, which may have changed since it was cloned: a fetch does not."""
-    branch = re.match(r"ref: (refs/heads/\S+)\tHEAD", git(directory, "ls-remote", "--symref", "origin", "HEAD")[1])
+    branch = re.match(r"ref: (refs/heads/\S+)\tHEAD", git(directory, "ls-remote", "--symref", repository, "HEAD")[1])
     if branch:
         git(directory, "symbolic-ref", "HEAD", branch[1])
 

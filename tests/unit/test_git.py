@@ -163,6 +163,41 @@ def test_a_full_commit_that_was_fetched_once_needs_no_network(
     assert refusal(remote, "0" * 40, cache).startswith(f"git cannot fetch from {remote}:\n")
 
 
+@pytest.mark.parametrize(
+    "configuration",
+    ["[safe]\nbareRepository = explicit", "[clone]\ndefaultRemoteName = upstream"],
+)
+def test_a_remote_is_asked_whatever_the_configuration_of_whoever_deploys_says(
+    local: Path, remote: str, cache: Path, git: Git, commit: Commit, monkeypatch: pytest.MonkeyPatch, configuration: str
+) -> None:
+    commit(local, {"a": "1"})
+    (local.parent / "gitconfig").write_text(configuration)
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(local.parent / "gitconfig"))
+    resolve(remote, "HEAD", "", cache)
+    git(local, "switch", "--quiet", "--create", "trunk")
+    newest = commit(local, {"a": "2"})
+    git(local, "tag", "v2")
+    for version in ("HEAD", "trunk", "v2"):
+        assert resolve(remote, version, "", cache).commit == newest
+
+
+@pytest.mark.parametrize("configuration", ["[tar]\numask = user", "[core]\nautocrlf = true"])
+def test_what_is_packed_is_the_same_whatever_the_configuration_of_whoever_packs_says(
+    local: Path, cache: Path, commit: Commit, monkeypatch: pytest.MonkeyPatch, configuration: str
+) -> None:
+    commit(local, {"manage.sh": "#!/bin/sh\n"})
+    (local.parent / "gitconfig").write_text(configuration)
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(local.parent / "gitconfig"))
+    before = os.umask(0o077)
+    try:
+        archive = pack(resolve(str(local), "main", "", cache), cache)
+    finally:
+        os.umask(before)
+    assert read_files(archive) == {"manage.sh": b"#!/bin/sh\n"}
+    with tarfile.open(archive) as tar:
+        assert [member.mode for member in tar] == [0o664]
+
+
 def test_runs_that_ask_a_remote_at_once_do_not_stand_in_each_others_way(
     local: Path, remote: str, cache: Path, git: Git, commit: Commit
 ) -> None:
