@@ -6,11 +6,13 @@ import http.client
 import os
 import signal
 import socket
+import string
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 ANSWER_SECONDS = 1
 """What an answer may take, however little is left of the time. The first request of a worker loads what was not needed
@@ -57,14 +59,15 @@ class Question:
 
     @property
     def url(self) -> str:
-        """The path that is asked for."""
-        return self.path or "/"
+        """The path that is asked for, with what HTTP does not let through in percent-encoding, as browsers do it."""
+        return quote(self.path or "/", safe=string.punctuation)
 
     def ask(self, timeout: float) -> tuple[int, str]:
         """Return the status and the page of one request, sent as nginx would send one that came by HTTPS.
 
         Raises:
             OSError, http.client.HTTPException: there was no answer.
+            UnicodeError: the Host header cannot be sent.
         """
         connection = UnixConnection(self.socket, self.host, timeout)
         try:
@@ -114,7 +117,7 @@ def wait_until_healthy(question: Question, timeout: float, is_running: Callable[
             if not wrong:
                 return ""
             bad_answers += 1
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, http.client.HTTPException, UnicodeError) as error:
             wrong = f"it does not answer GET {question.url} ({str(error) or type(error).__name__})"
         if not is_running():
             return "it ended"

@@ -233,6 +233,8 @@ def leaf_problem(path: str, raw: Any, templated: Templated) -> str | None:
     problem = name_problem(path, str(value))
     if problem:
         return problem
+    if path == "release_health_path" and value and not str(value).startswith("/"):
+        return f"release_health_path is {value!r}. Begin it with /"
     secret = path.startswith("vault_") or path in {f"release_env.{key}" for key in SECRETS}
     if secret and not text:
         return f"{path} is empty"

@@ -115,9 +115,10 @@ def switch(app: App, release: Release, options: Mapping[str, Any]) -> list[str]:
         set_precedence(release, FIRST)
         if old != release:
             move(app, release, claim)
-    except OSError:
-        # The disk is full. Nobody has seen the new one yet.
+    except BaseException:
+        # Whatever it is, such as a full disk: nobody has seen the new one yet.
         if app.live() != release:
+            workers.end(workers.units_of(workers.listed(app), release))
             end_at_once(release)
         raise
     _, _, failed = workers.follow(app)

@@ -88,6 +88,26 @@ def test_a_release_is_asked_as_nginx_would_ask_it(release: Release) -> None:
     assert sum(header.lower().startswith("host:") for header in headers) == 1
 
 
+@pytest.mark.parametrize(
+    ("path", "sent"),
+    [
+        ("/größe/日本?q=ä b", "/gr%C3%B6%C3%9Fe/%E6%97%A5%E6%9C%AC?q=%C3%A4%20b"),
+        ("/a%20b/~me/?a=1&b=x+y;c=(d),[e]#f", "/a%20b/~me/?a=1&b=x+y;c=(d),[e]#f"),
+        ("/a\r\nb", "/a%0D%0Ab"),
+    ],
+)
+def test_a_path_is_asked_for_as_a_browser_would_ask_for_it(release: Release, path: str, sent: str) -> None:
+    release.start(200)
+    assert wait(release, url=path, timeout=0) == ""
+    assert release.requests[0][0] == f"GET {sent} HTTP/1.1"
+
+
+def test_a_host_that_no_header_can_hold_is_told_in_words(release: Release) -> None:
+    release.start(200)
+    wrong = wait_until_healthy(Question(release.socket, "магазин.example"), 0, lambda: True)
+    assert wrong.startswith("it does not answer GET / ('latin-1' codec can't encode")
+
+
 @pytest.mark.parametrize("status", [200, 204, 301, 302, 399])
 @pytest.mark.parametrize("url", ["", "/healthz"])
 def test_an_answer_below_400_is_good(status: int, url: str) -> None:

@@ -159,6 +159,17 @@ def test_a_name_that_would_break_a_path_or_a_unit_is_refused(name: Any) -> None:
     assert problem == f"app_name is {str(name)!r}; use a-z, 0-9 and -, a letter first, at most 25"
 
 
+@pytest.mark.parametrize("path", ["", None, "/", "/healthz?full=1", "/größe"])
+def test_a_path_to_ask_for_that_begins_with_a_slash_or_is_empty_is_accepted(path: Any) -> None:
+    assert leaf_problem("release_health_path", path, templated) is None
+
+
+@pytest.mark.parametrize("path", ["healthz", "https://shop.example.com/healthz", " /healthz"])
+def test_a_path_to_ask_for_that_is_none_is_refused_with_what_to_write(path: str) -> None:
+    expected = f"release_health_path is {path!r}. Begin it with /"
+    assert leaf_problem("release_health_path", path, templated) == expected
+
+
 def test_an_example_host_is_named_with_the_file_to_write_ones_own_into() -> None:
     assert found(GOOD, "shop.example.com") == [
         "inventories/prod/hosts.yml: shop.example.com is an example; write your server's name there"

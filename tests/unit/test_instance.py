@@ -10,9 +10,10 @@ from threading import Event
 from typing import Any
 
 import pytest
-from ansible_collections.initech.django.plugins.module_utils import instance
+from ansible_collections.initech.django.plugins.module_utils import instance, workers
 from ansible_collections.initech.django.plugins.module_utils.layout import App, Release
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
+from ansible_collections.initech.django.plugins.modules import switch
 
 
 class Host:
@@ -192,3 +193,27 @@ def test_a_queue_is_waited_for_as_long_as_it_gets_shorter(monkeypatch: pytest.Mo
     # It took longer than that to come to the last three, which nobody accepts.
     assert seen.count(3) > 1
     assert time.monotonic() - began > 2 * 0.2
+
+
+@pytest.mark.parametrize("error", [KeyError("host"), Problem("Not finished"), OSError(28, "No space"), SystemExit(1)])
+@pytest.mark.parametrize("is_live", [False, True])
+def test_whatever_goes_wrong_in_a_switch_what_nobody_has_seen_is_ended_and_what_is_live_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException, is_live: bool
+) -> None:
+    app = App(str(tmp_path))
+    release = app.release(RELEASE.id)
+    release.path.mkdir(parents=True)
+    release.manifest.write_text('{"host": "localhost"}')
+    app.current.symlink_to(Path("releases", release.id if is_live else "20261101T000000Z-aaaaaaaa"))
+    ended: list[object] = []
+
+    def fail(*_: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(switch, "start", fail)
+    monkeypatch.setattr(switch, "end_at_once", ended.append)
+    monkeypatch.setattr(workers, "listed", lambda _: ["shop.mail.1"])
+    monkeypatch.setattr(workers, "end", ended.extend)
+    with pytest.raises(type(error)):
+        switch.switch(app, release, {"lease": ""})
+    assert ended == ([] if is_live else [f"shop.mail.1@{release.id}.service", release])
