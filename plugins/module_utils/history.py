@@ -145,10 +145,20 @@ def live_since(release: str, events: Sequence[Event]) -> datetime | None:
     return datetime.fromisoformat(found[-1]) if found else None
 
 
+def by_age(events: Sequence[Event]) -> list[str]:
+    """Return the releases as they came to this host, oldest first.
+
+    Their ids do not tell: they hold the time of the controller that made them, whose clock may be wrong.
+    """
+    return list(dict.fromkeys(event.release for event in events))
+
+
 def rollback_target(complete: Collection[str], live: str | None, events: Sequence[Event]) -> str | None:
-    """Return the newest good release older than the live one, or None. Ids sort by age."""
+    """Return the newest good release older than the live one, or None."""
     usable = good(events) & set(complete)
-    return max((release for release in usable if live is None or release < live), default=None)
+    known = by_age(events)
+    older = known[: known.index(live)] if live in known else known
+    return next((release for release in reversed(older) if release in usable and release != live), None)
 
 
 def chosen_target(asked: str, complete: Collection[str], live: str | None, events: Sequence[Event], again: str) -> str:
@@ -180,6 +190,7 @@ def chosen_target(asked: str, complete: Collection[str], live: str | None, event
 
 def to_keep(complete: Collection[str], live: str | None, events: Sequence[Event], keep: int) -> set[str]:
     """Return the releases that stay: the live one, and the newest good ones up to `keep` in all."""
-    usable = sorted((good(events) & set(complete)) - {live or ""}, reverse=True)
+    good_ones = (good(events) & set(complete)) - {live or ""}
+    usable = [release for release in reversed(by_age(events)) if release in good_ones]
     kept = {live} if live else set()
     return kept | set(usable[: max(keep - len(kept), 0)])

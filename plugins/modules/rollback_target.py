@@ -16,6 +16,7 @@ short_description: Tell what a rollback goes to, or why it must not
 description:
   - The newest good release that is older than the live one, or the one that is asked for. One that failed, or was never
     live, or is not complete, is none to go back to.
+  - What is older is told by the history of the host, and not by ids, which have the clocks of controllers.
   - The database keeps its migrations. A release that does not know all those that the live one knows is refused, unless
     told otherwise.
 author: The initech.django team
