@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from ansible import constants
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 from ansible_collections.initech.django.plugins.module_utils.inputs import (
@@ -15,6 +16,7 @@ from ansible_collections.initech.django.plugins.module_utils.inputs import (
     load_specs,
     number_problem,
     problems,
+    require_lockstep,
     require_one_environment,
     roles_of,
     where,
@@ -51,6 +53,7 @@ class ActionModule(ActionBase):
         Raises:
             Problem: there are several environments, or variables are lacking.
         """
+        require_lockstep(constants.DEFAULT_STRATEGY)
         specs = load_specs()
         hosts = {host: variables["hostvars"].raw_get(host) for host in variables["ansible_play_hosts_all"]}
         environments = {host: str(raw.get("app_environment", "")) for host, raw in hosts.items()}

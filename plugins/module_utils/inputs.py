@@ -105,6 +105,22 @@ def evaluator(templar: Any, raw: Mapping[str, Any]) -> Templated:
     return templated
 
 
+def require_lockstep(strategy: str) -> None:
+    """Require that hosts take each step together, and that one that fails stops the others.
+
+    Args:
+        strategy: the name of Ansible's, as it is configured.
+
+    Raises:
+        Problem: each host would go on by itself.
+    """
+    if strategy.endswith(("free", "host_pinned")):
+        raise Problem(
+            f"Ansible's strategy is {strategy}: one host would switch while another one fails. In ansible.cfg, or in "
+            "ANSIBLE_STRATEGY, write strategy = linear. Nothing was changed."
+        )
+
+
 def require_one_environment(environments: Mapping[str, str]) -> str:
     """Return the environment that all hosts of the run belong to.
 

@@ -17,6 +17,7 @@ from ansible_collections.initech.django.plugins.module_utils.inputs import (
     leaves,
     load_specs,
     problems,
+    require_lockstep,
     require_one_environment,
     roles_of,
     where,
@@ -363,3 +364,14 @@ def test_the_host_of_the_database_is_one_more_of_the_environment(
     found = database_host_problem(hosts, members, "prod")
     assert (found is None) == (wrong is None)
     assert not wrong or f"inventories/prod/group_vars/prod/database.yml: {wrong}" in str(found)
+
+
+@pytest.mark.parametrize("strategy", ["free", "ansible.builtin.free", "host_pinned", "mitogen_free"])
+def test_a_strategy_by_which_hosts_do_not_wait_for_each_other_is_refused(strategy: str) -> None:
+    with pytest.raises(Problem, match=f"strategy is {strategy}: .*write strategy = linear"):
+        require_lockstep(strategy)
+
+
+@pytest.mark.parametrize("strategy", ["linear", "ansible.builtin.linear", "debug", "mitogen_linear"])
+def test_hosts_that_take_each_step_together_are_let_go_on(strategy: str) -> None:
+    require_lockstep(strategy)
