@@ -148,7 +148,7 @@ def test_where_the_manifest_of_the_live_release_is_empty_it_can_be_left_and_the_
     for release in (OLD, NEW):
         record(app.history, release, LIVE)
     app.release(NEW).manifest.write_text("")
-    monkeypatch.setattr(rollback_target, "unknown_migrations", lambda *_: [])
+    monkeypatch.setattr(rollback_target, "unknown_migrations", lambda *_: ([], []))
     assert look_up(app, OPTIONS) == (NEW, OLD)
     assert compare(app, {"source": "a", "wsgi": "b"}, "", is_active=True) == ["source", "wsgi"]
     # The link alone says what is live, so what it leads to stays until the next one is.
