@@ -116,8 +116,8 @@ def require_lockstep(strategy: str) -> None:
     """
     if strategy.endswith(("free", "host_pinned")):
         raise Problem(
-            f"Ansible's strategy is {strategy}: one host would switch while another one fails. In ansible.cfg, or in "
-            "ANSIBLE_STRATEGY, write strategy = linear. Nothing was changed."
+            f"Ansible's strategy is {strategy}: one host would switch while another one fails. Write "
+            "strategy = linear in ansible.cfg, or ANSIBLE_STRATEGY=linear. Nothing was changed."
         )
 
 

@@ -70,9 +70,9 @@ class Run:
         elif action in NEW:
             self.is_new = self.is_new or changed
         elif action == f"{PREFIX}switch" and changed:
-            # One that switches in the name of another goes back there.
-            back = (result.get("_ansible_delegated_vars") or {}).get("ansible_delegated_host")
-            others = [each for each in self.switched if each not in (host, back)]
+            # Who switches in the name of others, in a loop, has these go back.
+            back = [each["__release_host"] for each in result.get("results") or () if each.get("changed")]
+            others = [each for each in self.switched if each not in (back or [host])]
             self.switched = others if back else [*others, host]
 
     def failed(self, task: str, host: str, result: Mapping[str, Any]) -> None:

@@ -118,8 +118,10 @@ def switch(app: App, release: Release, options: Mapping[str, Any]) -> list[str]:
     except BaseException:
         # Whatever it is, such as a full disk: nobody has seen the new one yet.
         if app.live() != release:
-            workers.end(workers.units_of(workers.listed(app), release))
-            end_at_once(release)
+            try:
+                workers.end(workers.units_of(workers.listed(app), release))
+            finally:
+                end_at_once(release)
         raise
     _, _, failed = workers.follow(app)
     if old and old != release:

@@ -69,8 +69,24 @@ def test_who_has_switched_in_this_run_goes_back(
 
 
 def test_a_host_that_is_not_in_the_run_any_more_is_named() -> None:
-    known = known_by(host("one"), host("two"), ansible_play_hosts=["one"])
+    # The third one failed before: it was to have nothing of this.
+    early = {"inventory_hostname": "three"}
+    known = known_by(host("one"), host("two"), early, ansible_play_hosts=["one"])
     assert evaluate(known["__release_lost"], known) == ["two"]
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({}, "The release was not made live."),
+        ({"ansible_failed_result": {"msg": "it ended"}, "__release_switched": DONE}, "it ended"),
+        # What failed in a step before, to whose rescue somebody came, is not the reason.
+        ({"ansible_failed_result": {"msg": "uv"}, "__release_switched": GONE}, "Failed to connect"),
+    ],
+)
+def test_why_the_release_was_not_made_live_is_said(variables: dict[str, Any], words: str) -> None:
+    known = known_by(host("one"), **variables)
+    assert evaluate(known["__release_what_failed"], known) == words
 
 
 def test_the_apps_of_a_run_are_those_of_its_hosts_or_that_of_the_play() -> None:

@@ -368,7 +368,7 @@ def test_the_host_of_the_database_is_one_more_of_the_environment(
 
 @pytest.mark.parametrize("strategy", ["free", "ansible.builtin.free", "host_pinned", "mitogen_free"])
 def test_a_strategy_by_which_hosts_do_not_wait_for_each_other_is_refused(strategy: str) -> None:
-    with pytest.raises(Problem, match=f"strategy is {strategy}: .*write strategy = linear"):
+    with pytest.raises(Problem, match=f"strategy is {strategy}: .*Write strategy = linear"):
         require_lockstep(strategy)
 
 
