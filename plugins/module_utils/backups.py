@@ -143,8 +143,8 @@ def read_set(text: str) -> tuple[list[str], list[str]]:
 
 
 def utc(seconds: float) -> str:
-    """Return a point in time as one types it for `restore_time`."""
-    return f"{datetime.fromtimestamp(seconds, timezone.utc):%Y-%m-%d %H:%M:%S}+00"
+    """Return a point in time as one types it for `restore_time`: without a blank, at which Ansible would cut it."""
+    return f"{datetime.fromtimestamp(seconds, timezone.utc):%Y-%m-%dT%H:%M:%S}+00"
 
 
 def duration(seconds: float) -> str:
@@ -163,7 +163,7 @@ def read_time(text: str) -> float:
     Raises:
         Problem: it is no point in time, or lacks its zone.
     """
-    example = "Type for example -e restore_time='2026-11-24 10:00:00+00'"
+    example = "Type for example -e restore_time=2026-11-24T10:00:00+00"
     match = TIME.fullmatch(text.strip())
     if not match:
         raise Problem(f"restore_time is {text!r}, which is no second with its zone. {example}")

@@ -135,7 +135,7 @@ def take(app: str, engine: str, kind: str, media: bool) -> dict[str, object]:
     if engine:
         backup = newest(engine, started)
         moment = backups.utc(backup.stop + 1)
-        command = f"ansible-playbook restore.yml with the same -l and -e restore_time='{moment}'"
+        command = f"ansible-playbook restore.yml with the same -l and -e restore_time={moment}"
         taken.update(label=backup.label, restore_time=moment, command=command)
     if media:
         snapshot = backups.newest_snapshot(restic.uploads(app).snapshots())

@@ -65,7 +65,7 @@ EXAMPLES = """
   initech.django.restore:
     app_name: shop
     engine: postgresql
-    time: 2026-11-24 10:00:00+00
+    time: 2026-11-24T10:00:00+00
 """
 RETURN = """
 label:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import shlex
 from typing import Any
 
 import pytest
+from ansible.parsing.splitter import parse_kv
 from ansible_collections.initech.django.plugins.module_utils.backups import (
     Backup,
     Snapshot,
@@ -143,8 +145,16 @@ def test_parts_of_a_second_count() -> None:
     "text", ["2026-11-24 12:00:00", "yesterday", "2026-11-24", "2026-13-24 12:00:00+00", "2026-11-24 25:00:00+00"]
 )
 def test_what_is_no_second_or_lacks_its_zone_is_refused_with_an_example(text: str) -> None:
-    with pytest.raises(Problem, match=r"Type for example -e restore_time='2026-11-24 10:00:00\+00'"):
+    with pytest.raises(Problem, match=r"Type for example -e restore_time=2026-11-24T10:00:00\+00"):
         read_time(text)
+
+
+def test_the_example_can_be_typed_in_a_shell_as_it_is_said() -> None:
+    """The shell removes quotes, and then Ansible cuts at blanks."""
+    with pytest.raises(Problem) as refused:
+        read_time("yesterday")
+    (_, variable) = shlex.split(str(refused.value).partition("for example ")[2])
+    assert read_time(parse_kv(variable)["restore_time"]) == NOON - 7200
 
 
 @given(st.integers(min_value=0, max_value=4_000_000_000))
@@ -174,7 +184,7 @@ def test_a_restore_starts_from_the_newest_backup_that_ended_before_the_second() 
     [
         ([], None, "The first is taken with: ansible-playbook backup.yml"),
         ([FIRST], NOON + 1, "is in the future"),
-        ([FIRST], FIRST.stop, r"The earliest is 2026-11-24 11:56:01\+00"),
+        ([FIRST], FIRST.stop, r"The earliest is 2026-11-24T11:56:01\+00"),
     ],
 )
 def test_what_cannot_be_restored_is_refused(backups: list[Backup], target: float | None, message: str) -> None:

@@ -85,8 +85,8 @@ def test_a_second_after_a_restore_and_before_its_first_backup_is_refused_with_wh
     logs = [*LOGS[:3], Log("new", 2700, "2-2")]
     with pytest.raises(Problem, match="after the server got other data") as refused:
         plan([A, B, C], logs, 2800, NOW)
-    assert "until 1970-01-01 00:41:40+00" in str(refused.value)
-    assert "The next second that can be restored is 1970-01-01 00:50:01+00" in str(refused.value)
+    assert "until 1970-01-01T00:41:40+00" in str(refused.value)
+    assert "The next second that can be restored is 1970-01-01T00:50:01+00" in str(refused.value)
 
 
 def test_a_second_before_everything_is_refused() -> None:
