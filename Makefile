@@ -47,7 +47,9 @@ units: setup
 .PHONY: test
 test: check ## Run all tests: those, all versions of django-environ, Molecule on Debian 12 and 13, and deploys of a fresh clone, also to Ubuntu
 	pytest --numprocesses auto tests/environ
-	molecule test --all
+	@# Where one fails, what molecule says last is all that a short record keeps: the failures themselves come after it.
+	mkdir -p build
+	molecule test --all 2>&1 | tee build/molecule.log || { grep -E '│.*(E   |FAILED|ERROR)' build/molecule.log | tail -n 30; exit 1; }
 	pytest --numprocesses 2 --dist loadfile tests/hosts
 
 .PHONY: lock

@@ -64,6 +64,9 @@ def connected(port: str, database: str) -> Iterator[Any]:
         with connection.cursor() as cursor:
             cursor.execute("SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0")
             cursor.execute("SET lock_timeout = '60s'; SET search_path = ''")
+            # Rows are compared as text, which two servers are to write alike.
+            cursor.execute("SET timezone = 'UTC'; SET datestyle = 'ISO'; SET intervalstyle = 'postgres'")
+            cursor.execute("SET bytea_output = 'hex'; SET extra_float_digits = 1; SET lc_monetary = 'C'")
             yield cursor
     finally:
         connection.close()

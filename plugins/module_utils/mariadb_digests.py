@@ -63,7 +63,8 @@ def connected(socket: str) -> Iterator[Any]:
         raise Problem(f"MariaDB at {socket} does not take the administrator: {error}") from None
     try:
         with connection.cursor() as cursor:
-            cursor.execute("SET SESSION max_statement_time = 0, lock_wait_timeout = 60")
+            # Points in time are compared as text, which two servers are to write alike.
+            cursor.execute("SET SESSION max_statement_time = 0, lock_wait_timeout = 60, time_zone = '+00:00'")
             cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             yield cursor
     except driver.Error as error:

@@ -21,6 +21,8 @@ VARIABLES = {
     "backup_passphrase": "{{ vault_backup_passphrase }}",
     "backup_directory": REPOSITORY,
     "backup_failure_command": "/bin/sh -c 'echo $UNIT >> /run/failed-backups'",
+    # What a drill compares it writes alike, whatever the servers' zones are.
+    "mysql_settings": {"default-time-zone": "+05:45"},
 }
 WHOLE = "initech-mysql-backup@whole.service"
 LOG = "initech-mysql-backup@log.service"
@@ -118,7 +120,8 @@ def test_a_backup_is_taken_and_named_with_what_would_restore_it(backups: Backups
 
 def test_a_restore_to_a_chosen_second_has_what_was_committed_before_it_and_nothing_later(backups: Backups) -> None:
     backups.sql(
-        "CREATE TABLE sold (id int PRIMARY KEY, note text); INSERT INTO sold SELECT seq, md5(seq) FROM seq_1_to_5000"
+        "CREATE TABLE sold (id int PRIMARY KEY, note text); INSERT INTO sold SELECT seq, md5(seq) FROM seq_1_to_5000; "
+        "CREATE TABLE moments (noted timestamp); INSERT INTO moments SELECT now()"
     )
     backups.kept = backups.sql(ROWS)
     backups.moment = backups.second()

@@ -14,6 +14,8 @@ import pytest
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
+from selenium.webdriver.support.expected_conditions import text_to_be_present_in_element
+from selenium.webdriver.support.ui import WebDriverWait
 
 Host = Any  # testinfra has no types
 
@@ -93,6 +95,8 @@ def test_somebody_logs_in_uploads_a_file_and_others_see_it(
 
     browser.get(site)
     browser.find_element(By.CSS_SELECTOR, "a[href^='/media/']").click()
+    # A click returns before the page that it leads to is there.
+    WebDriverWait(browser, 10).until(text_to_be_present_in_element((By.TAG_NAME, "body"), content))
     assert browser.find_element(By.TAG_NAME, "body").text == content
     # Django's admin names no icon, and a browser looks for one.
     assert [entry["message"] for entry in browser.get_log("browser") if "/favicon.ico" not in entry["message"]] == []
