@@ -66,6 +66,8 @@ BROWSER = {  # and for tests that are a visitor
     "chromedriver": "chromium-driver",
     "certutil": "libnss3-tools",
 }
+# What it warns of is not what a host prints.
+PODMAN = ("podman", "--log-level=error")
 PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 BOOT_SECONDS = 90
 
@@ -333,12 +335,12 @@ def podman_prefix() -> tuple[str, ...]:
     install_tools(TOOLS)
     probe = ("stat", "--file-system", "--format=%T", "/sys/fs/cgroup")
     if execute(*probe).stdout.strip() == "cgroup2fs":
-        return as_root("podman")
+        return as_root(*PODMAN)
     enter = as_root("nsenter", f"--mount={NAMESPACE}", "--")
     with machine_lock("namespace"):
         if execute(*enter, *probe, check=False).stdout.strip() != "cgroup2fs":
             execute(*as_root("sh", "-eu"), stdin=NAMESPACE_SCRIPT)
-    return (*enter, "podman")
+    return (*enter, *PODMAN)
 
 
 def podman(*arguments: str, stdin: str = "", check: bool = True) -> subprocess.CompletedProcess[str]:
