@@ -172,9 +172,12 @@ def read_time(text: str) -> float:
     digits = "+0000" if zone == "Z" else zone.replace(":", "").ljust(5, "0")
     try:
         moment = datetime.strptime(f"{day} {second}{digits}", "%Y-%m-%d %H:%M:%S%z")
-    except ValueError:
+        seconds = moment.timestamp() + float(fraction or 0)
+        # With its zone it may be before the year 1 or after 9999, which nothing writes.
+        utc(seconds)
+    except (OverflowError, ValueError):
         raise Problem(f"restore_time is {text!r}, and there is no such second. {example}") from None
-    return moment.timestamp() + float(fraction or 0)
+    return seconds
 
 
 def choose(backups: Sequence[Backup], target: float | None, now: float) -> Backup:

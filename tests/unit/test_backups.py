@@ -142,7 +142,18 @@ def test_parts_of_a_second_count() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["2026-11-24 12:00:00", "yesterday", "2026-11-24", "2026-13-24 12:00:00+00", "2026-11-24 25:00:00+00"]
+    "text",
+    [
+        "2026-11-24 12:00:00",
+        "yesterday",
+        "2026-11-24",
+        "2026-13-24 12:00:00+00",
+        "2026-11-24 25:00:00+00",
+        # In UTC these are in the years 0 and 10000, which there are not.
+        "0001-01-01T00:00:00+05",
+        "9999-12-31T23:59:59-05",
+        "9999-12-31T23:59:59.999999+00",
+    ],
 )
 def test_what_is_no_second_or_lacks_its_zone_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(Problem, match=r"Type for example -e restore_time=2026-11-24T10:00:00\+00"):
