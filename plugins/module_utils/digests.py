@@ -45,7 +45,7 @@ def connected(port: str, database: str) -> Iterator[Any]:
     """Give a cursor on a database, as the server's administrator, over its unix socket.
 
     Raises:
-        Problem: the server does not take us.
+        Problem: the server does not take us, or cannot read its tables.
     """
     psycopg2 = import_module("psycopg2")
 
@@ -68,6 +68,9 @@ def connected(port: str, database: str) -> Iterator[Any]:
             cursor.execute("SET timezone = 'UTC'; SET datestyle = 'ISO'; SET intervalstyle = 'postgres'")
             cursor.execute("SET bytea_output = 'hex'; SET extra_float_digits = 1; SET lc_monetary = 'C'")
             yield cursor
+    except psycopg2.Error as error:
+        # Of whichever connection that is open within this one it is: so the server is named, and not a database.
+        raise Problem(f"The tables of PostgreSQL on port {port} cannot be read: {error}") from None
     finally:
         connection.close()
 
