@@ -9,7 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.initech.django.tests.templates.render import ROLES, evaluate, needs, render, variables
+from ansible_collections.initech.django.tests.templates.render import (
+    ROLES,
+    evaluate,
+    load_tasks,
+    needs,
+    render,
+    variables,
+)
 
 INPUTS: dict[str, Any] = {
     "app_name": "shop",
@@ -221,6 +228,12 @@ def test_a_host_backs_up_what_it_has(groups: dict[str, Any], engine: str, server
     assert ("shop-media-backup.service" in units) == has_media
     assert ("initech-backup@.service" in units) == (server == "postgresql")
     assert ("initech-mysql-backup@.service" in units) == (server == "mysql")
+
+
+def test_uploads_can_be_restored_where_provisioning_stops_at_a_repository_of_another_server() -> None:
+    tasks = load_tasks("backup", "tasks/main.yml")
+    included = [task.get("ansible.builtin.include_tasks") for task in tasks]
+    assert {"archive.yml", "mysql.yml"} <= {*included[included.index("media.yml") :]}
 
 
 def test_oracles_mysql_is_not_backed_up() -> None:
