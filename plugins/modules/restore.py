@@ -81,6 +81,11 @@ report:
 
 ENGINES = {"postgresql": (recovery_postgresql, clusters.LOCK), "mysql": (recovery_mariadb, mariadb.LOCK)}
 
+UPLOADS_LATER = (
+    "The database is restored. When this is mended, type for uploads: ansible-playbook restore.yml with the same -l "
+    "and restore_time, without restore_over_live and with -e restore_name=again"
+)
+
 
 def restore_uploads(name: str, target: float | None) -> str:
     """Restore uploads to a directory beside them, as they were backed up last before that second, and say so.
@@ -104,6 +109,15 @@ def restore_uploads(name: str, target: float | None) -> str:
     return f"Uploads as of {moment} are in {place}; those that are served were not touched."
 
 
+def without_uploads(report: list[str], problem: Problem, is_over_live: bool) -> list[str]:
+    """Return what is said where uploads cannot be restored, after what was done to the database, a line each."""
+    if not report:
+        return [str(problem)]
+    # Taken earlier, the newest backup of uploads on a new host would be one of nothing.
+    last = [f"After that: {backups.TAKE}"] if is_over_live else []
+    return [*report, f"Uploads were not restored. {problem}", UPLOADS_LATER, *last]
+
+
 def restore(options: dict[str, Any], check_mode: bool) -> tuple[str, list[str]]:
     """Restore what is asked for, and return the label of the backup and what to say of it, a line each.
 
@@ -119,7 +133,10 @@ def restore(options: dict[str, Any], check_mode: bool) -> tuple[str, list[str]]:
         if check_mode:
             report.append(f"Would restore backup {label}.")
     if options["media"] and not check_mode:
-        report.append(restore_uploads(options["app_name"], request.target))
+        try:
+            report.append(restore_uploads(options["app_name"], request.target))
+        except Problem as problem:
+            raise Problem("\n".join(without_uploads(report, problem, bool(request.over_live)))) from None
     return label, report
 
 
