@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -27,7 +28,7 @@ description:
     socket of its own. That one never archives.
   - Over the live one only with an explicit word. Its data directory is kept, and is back in its place if the restored
     one does not start.
-  - A restore that was killed leaves a half-made server, which the next one removes.
+  - A restore that was killed leaves a half-made server or directory, which the next one removes.
 author: The initech.django team
 options:
   app_name:
@@ -40,7 +41,7 @@ options:
     choices: [postgresql, mysql, ""]
     required: true
   name:
-    description: The name of the server beside the live one.
+    description: The name of the server beside the live one, and of the directory of uploads, C(media.NAME).
     type: str
     default: restored
   time:
@@ -52,7 +53,7 @@ options:
     type: str
     default: ""
   media:
-    description: Whether uploads are restored too. Always to a directory beside them.
+    description: Whether uploads are restored too. Always to a directory beside them, which is not there yet.
     type: bool
     default: true
 attributes:
@@ -87,8 +88,24 @@ UPLOADS_LATER = (
 )
 
 
-def restore_uploads(name: str, target: float | None) -> str:
-    """Restore uploads to a directory beside them, as they were backed up last before that second, and say so.
+def place_for_uploads(app: str, name: str) -> Path:
+    """Return the directory that uploads are restored to, beside those that are served.
+
+    Raises:
+        Problem: the name is not good, or there is what another restore made complete.
+    """
+    backups.check_name(name, "restoring")
+    place = App(app).media.with_name(f"media.{name}")
+    if os.path.lexists(place):
+        raise Problem(
+            f"There are restored uploads in {place} already. If they are not needed, remove them on the host: "
+            f"sudo rm -r {place}\nOr restore to another: -e restore_name=again"
+        )
+    return place
+
+
+def restore_uploads(name: str, place: Path, target: float | None) -> str:
+    """Restore uploads to a directory, as they were backed up last before that second, and say so.
 
     Raises:
         Problem: restic failed.
@@ -97,16 +114,19 @@ def restore_uploads(name: str, target: float | None) -> str:
     snapshot = backups.newest_snapshot(repository.snapshots(), target)
     if snapshot is None:
         return "No backup of uploads is that old: none was restored."
-    place, draft = app.media.with_name("media.restored"), app.media.with_name("media.restoring")
-    for path in (place, draft):
-        if path.exists():
-            shutil.rmtree(path)
+    # Half-made by a restore that was killed.
+    draft = app.media.with_name("media.restoring")
+    if draft.exists():
+        shutil.rmtree(draft)
     failure = f"What was uploaded to {name} cannot be restored"
     repository.run("restore", snapshot["id"], "--target", draft, "--verify", failure=failure)
     os.rename(draft / app.media.relative_to("/"), place)
     shutil.rmtree(draft)
     moment = backups.utc(backups.seconds_of(snapshot["time"]))
-    return f"Uploads as of {moment} are in {place}; those that are served were not touched."
+    return (
+        f"Uploads as of {moment} are in {place}; those that are served were not touched. When they are not needed: "
+        f"sudo rm -r {place}"
+    )
 
 
 def without_uploads(report: list[str], problem: Problem, is_over_live: bool) -> list[str]:
@@ -125,6 +145,7 @@ def restore(options: dict[str, Any], check_mode: bool) -> tuple[str, list[str]]:
         Problem: it is refused, or failed.
     """
     request = backups.Request(options["name"], options["time"], options["over_live"], check_mode)
+    place = place_for_uploads(options["app_name"], request.name) if options["media"] else None
     label, report = "", []
     if options["engine"]:
         engine, lock = ENGINES[options["engine"]]
@@ -132,9 +153,9 @@ def restore(options: dict[str, Any], check_mode: bool) -> tuple[str, list[str]]:
             label, report = engine.restore(request, keep)
         if check_mode:
             report.append(f"Would restore backup {label}.")
-    if options["media"] and not check_mode:
+    if place and not check_mode:
         try:
-            report.append(restore_uploads(options["app_name"], request.target))
+            report.append(restore_uploads(options["app_name"], place, request.target))
         except Problem as problem:
             raise Problem("\n".join(without_uploads(report, problem, bool(request.over_live)))) from None
     return label, report

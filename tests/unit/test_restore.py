@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -9,38 +10,108 @@ from typing import Any
 import pytest
 from ansible_collections.initech.django.plugins.module_utils import restic
 from ansible_collections.initech.django.plugins.module_utils.backups import Request
+from ansible_collections.initech.django.plugins.module_utils.layout import App
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 from ansible_collections.initech.django.plugins.modules import restore as module
-from ansible_collections.initech.django.plugins.modules.restore import restore
 
-OPTIONS: dict[str, Any] = {"engine": "postgresql", "name": "restored", "time": "", "over_live": "", "media": True}
+RESTIC = """\
+#!/bin/sh
+case "$*" in
+*snapshots) echo '{snapshots}' ;;
+"restore abc --target "*) mkdir -p "$4{path}" && echo uploaded > "$4{path}/a" ;;
+esac
+"""
+
+
+class Host:
+    """One on which a database server is restored by saying so."""
+
+    def __init__(self, directory: Path) -> None:
+        """Have an app below a directory: its name is absolute, so /srv is left."""
+        self.app = App(str(directory / "shop"))
+        self.app.media.mkdir(parents=True)
+        self.repository = restic.Repository(directory / "restic", "what was uploaded to shop")
+        self.requests: list[Request] = []
+
+    def back_up(self) -> None:
+        """Have a backup of uploads, and restic for it."""
+        snapshots = json.dumps([{"id": "abc", "time": "2026-11-24T11:00:00Z"}])
+        self.repository.program.write_text(RESTIC.format(snapshots=snapshots, path=self.app.media))
+        self.repository.program.chmod(0o700)
+
+    def engine(self, request: Request, _keep: int) -> tuple[str, list[str]]:
+        """Do nothing with the database server, and say what was done."""
+        self.requests.append(request)
+        return "20261124-115500F", ["Restored.", "What was there before is kept."]
+
+    def restore(self, check_mode: bool = False, **options: Any) -> list[str]:
+        """Restore, and return what is said."""
+        given = {"engine": "postgresql", "name": "restored", "time": "", "over_live": "", "media": True, **options}
+        return module.restore({"app_name": self.app.name, **given}, check_mode)[1]
+
+    def uploads(self) -> dict[str, list[str]]:
+        """Return the names of the files in each directory of uploads."""
+        found = self.app.root.glob("media*")
+        return {each.name: sorted(path.name for path in each.rglob("*") if path.is_file()) for each in found}
 
 
 @pytest.fixture
-def done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Request]:
-    """Return what the database server was restored to, which is no server, and have restic below a directory."""
-    requests: list[Request] = []
-
-    def engine(request: Request, _keep: int) -> tuple[str, list[str]]:
-        requests.append(request)
-        return "20261124-115500F", ["Restored.", "What was there before is kept."]
-
-    monkeypatch.setattr(module, "ENGINES", {"postgresql": (SimpleNamespace(restore=engine), tmp_path / "lock")})
-    repository = restic.Repository(tmp_path / "restic", "what was uploaded to shop")
-    monkeypatch.setattr(restic, "uploads", lambda _: repository)
-    return requests
+def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
+    made = Host(tmp_path)
+    monkeypatch.setattr(module, "ENGINES", {"postgresql": (SimpleNamespace(restore=made.engine), tmp_path / "lock")})
+    monkeypatch.setattr(restic, "uploads", lambda _: made.repository)
+    return made
 
 
 @pytest.mark.parametrize(("over_live", "is_to_be_backed_up"), [("shop", True), ("", False)])
 def test_where_uploads_cannot_be_restored_it_is_said_what_was_restored_and_what_to_type(
-    done: list[Request], tmp_path: Path, over_live: str, is_to_be_backed_up: bool
+    host: Host, over_live: str, is_to_be_backed_up: bool
 ) -> None:
     with pytest.raises(Problem) as failed:
-        restore({**OPTIONS, "app_name": str(tmp_path / "shop"), "over_live": over_live}, False)
+        host.restore(over_live=over_live)
     lines = str(failed.value).splitlines()
     assert lines[:2] == ["Restored.", "What was there before is kept."]
     assert lines[2].startswith("Uploads were not restored. Not backed up on this host: what was uploaded to shop")
     assert "Provision again." in lines[2]
     assert "without restore_over_live and with -e restore_name=again" in lines[3]
     assert ("ansible-playbook backup.yml with the same -l" in lines[-1]) == is_to_be_backed_up
-    assert len(done) == 1
+    assert len(host.requests) == 1
+
+
+def test_a_host_without_a_database_says_of_uploads_what_is_wrong_and_nothing_else(host: Host) -> None:
+    with pytest.raises(Problem, match=r"^Not backed up on this host: what was uploaded to shop.*Provision again\.$"):
+        host.restore(engine="")
+
+
+def test_uploads_are_restored_beside_those_that_are_served_and_what_a_killed_restore_left_goes(host: Host) -> None:
+    host.back_up()
+    (host.app.root / "media.restoring").mkdir()
+    (host.app.root / "media.restoring" / "half").touch()
+    said = host.restore()[-1]
+    place = host.app.root / "media.restored"
+    assert said.startswith(f"Uploads as of 2026-11-24T11:00:00+00 are in {place}")
+    assert said.endswith(f"sudo rm -r {place}")
+    assert host.uploads() == {"media": [], "media.restored": ["a"]}
+
+
+@pytest.mark.parametrize("check_mode", [False, True])
+def test_uploads_that_were_restored_earlier_stay_and_nothing_is_restored_but_to_another_name(
+    host: Host, check_mode: bool
+) -> None:
+    host.back_up()
+    place = host.app.root / "media.restored"
+    place.mkdir()
+    (place / "edited").touch()
+    with pytest.raises(Problem, match=f"sudo rm -r {place}\nOr restore to another: -e restore_name=again"):
+        host.restore(check_mode, over_live="shop")
+    assert (host.requests, host.uploads()) == ([], {"media": [], "media.restored": ["edited"]})
+    host.restore(name="again")
+    assert host.uploads() == {"media": [], "media.restored": ["edited"], "media.again": ["a"]}
+
+
+@pytest.mark.parametrize("name", ["drill", "restoring", "../media", ""])
+def test_no_name_leads_to_anything_else_of_the_app(host: Host, name: str) -> None:
+    host.back_up()
+    with pytest.raises(Problem, match="restore_name is"):
+        host.restore(name=name, over_live="shop")
+    assert (host.requests, host.uploads()) == ([], {"media": []})
