@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 import shlex
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from ansible_collections.initech.django.plugins.module_utils import servers
+from ansible_collections.initech.django.plugins.module_utils import backups, servers
 from ansible_collections.initech.django.plugins.module_utils.commands import DAY, run, tail
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 
@@ -73,3 +74,28 @@ class Repository:
 def uploads(app: str) -> Repository:
     """Return the repository of what was uploaded to an app."""
     return Repository(Path("/etc", app, "backup", "restic"), f"what was uploaded to {app}")
+
+
+def restore_uploads(app: str, snapshot: Mapping[str, Any], target: Path) -> Path:
+    """Restore what was uploaded to an app below a directory, and return where it is then.
+
+    Args:
+        app: its name.
+        snapshot: which, as restic lists it.
+        target: the directory.
+
+    Raises:
+        Problem: restic failed, or had not stored what was uploaded.
+    """
+    failure = f"What was uploaded to {app} cannot be restored"
+    uploads(app).run("restore", snapshot["id"], "--target", target, "--verify", failure=failure)
+    # Those that a link leads to are stored by the place where they are.
+    path = snapshot["paths"][0]
+    place = target / Path(path).relative_to("/")
+    if place.is_symlink():
+        moment = backups.utc(backups.seconds_of(snapshot["time"]))
+        raise Problem(
+            f"{failure}: the backup of {moment} has the link {path} alone, and no upload. Provision again, and then "
+            f"type: {backups.TAKE}"
+        )
+    return place

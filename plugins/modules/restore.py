@@ -108,19 +108,16 @@ def restore_uploads(name: str, place: Path, target: float | None) -> str:
     """Restore uploads to a directory, as they were backed up last before that second, and say so.
 
     Raises:
-        Problem: restic failed.
+        Problem: restic failed, or had not stored them.
     """
-    app, repository = App(name), restic.uploads(name)
-    snapshot = backups.newest_snapshot(repository.snapshots(), target)
+    snapshot = backups.newest_snapshot(restic.uploads(name).snapshots(), target)
     if snapshot is None:
         return "No backup of uploads is that old: none was restored."
     # Half-made by a restore that was killed.
-    draft = app.media.with_name("media.restoring")
+    draft = place.with_name("media.restoring")
     if draft.exists():
         shutil.rmtree(draft)
-    failure = f"What was uploaded to {name} cannot be restored"
-    repository.run("restore", snapshot["id"], "--target", draft, "--verify", failure=failure)
-    os.rename(draft / app.media.relative_to("/"), place)
+    os.rename(restic.restore_uploads(name, snapshot, draft), place)
     shutil.rmtree(draft)
     moment = backups.utc(backups.seconds_of(snapshot["time"]))
     return (

@@ -123,9 +123,8 @@ def drill_uploads(app: str) -> str:
     try:
         # One that a killed drill left.
         shutil.rmtree(place, ignore_errors=True)
-        failure = f"What was uploaded to {app} cannot be restored"
-        repository.run("restore", snapshot["id"], "--target", place, "--verify", failure=failure)
-        files = sum(1 for path in place.rglob("*") if path.is_file())
+        restored = restic.restore_uploads(app, snapshot, place)
+        files = sum(1 for path in restored.rglob("*") if path.is_file())
     finally:
         shutil.rmtree(place, ignore_errors=True)
     moment = backups.seconds_of(snapshot["time"])

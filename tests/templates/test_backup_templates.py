@@ -203,6 +203,29 @@ def test_a_failure_calls_somebody_only_if_there_is_somebody_to_call(unit: str) -
     assert "OnFailure=initech-backup-failed@%n.service\n" in backup(unit, backup_failure_command="/bin/true")
 
 
+def test_uploads_that_a_link_leads_to_are_backed_up_and_where_there_are_none_nothing_else_is(tmp_path: Path) -> None:
+    (line,) = (line for line in backup("media.service.j2").splitlines() if "restic backup" in line)
+    text = line.partition("=")[2].replace("$$", "$").replace("/etc/shop/backup/restic", "/bin/echo")
+    command = shlex.split(text.replace("/srv/shop/media", str(tmp_path / "media")))
+
+    def started() -> tuple[bool, str]:
+        result = subprocess.run(command, capture_output=True, text=True, check=False)
+        return result.returncode == 0, result.stdout
+
+    (tmp_path / "media").symlink_to("disk")
+    assert started() == (False, "")
+    (tmp_path / "disk").mkdir()
+    assert started() == (True, f"backup --tag media {tmp_path / 'disk'}\n")
+    (tmp_path / "media").unlink()
+    (tmp_path / "media").mkdir()
+    assert started() == (True, f"backup --tag media {tmp_path / 'media'}\n")
+
+
+def test_uploads_are_forgotten_by_age_wherever_they_were() -> None:
+    (line,) = (line for line in backup("media.service.j2").splitlines() if "restic forget" in line)
+    assert "--group-by host --keep-within 35d --prune" in line
+
+
 def test_uploads_are_backed_up_whenever_the_database_is() -> None:
     def calendar(*names: str) -> list[str]:
         lines = [line for name in names for line in backup(name).splitlines()]

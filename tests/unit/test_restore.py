@@ -13,12 +13,13 @@ from ansible_collections.initech.django.plugins.module_utils.backups import Requ
 from ansible_collections.initech.django.plugins.module_utils.layout import App
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 from ansible_collections.initech.django.plugins.modules import restore as module
+from ansible_collections.initech.django.plugins.modules.restore_drill import drill_uploads
 
 RESTIC = """\
 #!/bin/sh
 case "$*" in
 *snapshots) echo '{snapshots}' ;;
-"restore abc --target "*) mkdir -p "$4{path}" && echo uploaded > "$4{path}/a" ;;
+"restore abc --target "*) mkdir -p "$4{path}" && {fill} ;;
 esac
 """
 
@@ -33,10 +34,17 @@ class Host:
         self.repository = restic.Repository(directory / "restic", "what was uploaded to shop")
         self.requests: list[Request] = []
 
-    def back_up(self) -> None:
-        """Have a backup of uploads, and restic for it."""
-        snapshots = json.dumps([{"id": "abc", "time": "2026-11-24T11:00:00Z"}])
-        self.repository.program.write_text(RESTIC.format(snapshots=snapshots, path=self.app.media))
+    def back_up(self, place: Path | None = None, fill: str = 'touch "$4{path}/a"') -> None:
+        """Have a backup of uploads, and restic for it.
+
+        Args:
+            place: from where; default: where they are.
+            fill: what restic does to restore it.
+        """
+        path = place or self.app.media
+        snapshots = json.dumps([{"id": "abc", "short_id": "abc", "time": "2026-11-24T11:00:00Z", "paths": [str(path)]}])
+        text = RESTIC.format(snapshots=snapshots, path=path, fill=fill.format(path=path))
+        self.repository.program.write_text(text)
         self.repository.program.chmod(0o700)
 
     def engine(self, request: Request, _keep: int) -> tuple[str, list[str]]:
@@ -115,3 +123,20 @@ def test_no_name_leads_to_anything_else_of_the_app(host: Host, name: str) -> Non
     with pytest.raises(Problem, match="restore_name is"):
         host.restore(name=name, over_live="shop")
     assert (host.requests, host.uploads()) == ([], {"media": []})
+
+
+def test_uploads_that_were_backed_up_from_where_a_link_led_to_are_restored_and_drilled(host: Host) -> None:
+    host.back_up(Path("/mnt/disk/shop"))
+    assert drill_uploads(host.app.name).startswith("Uploads: 1 files restored from snapshot abc")
+    host.restore()
+    assert host.uploads() == {"media": [], "media.restored": ["a"]}
+
+
+def test_a_backup_of_the_link_alone_is_none_of_uploads(host: Host) -> None:
+    host.back_up(fill='rmdir "$4{path}" && ln -s /mnt/disk "$4{path}"')
+    for restore in (host.restore, lambda: drill_uploads(host.app.name)):
+        with pytest.raises(
+            Problem, match=r"has the link .*/shop/media alone, and no upload. Provision again, and then"
+        ):
+            restore()
+    assert not (host.app.root / "media.restored").is_symlink()
