@@ -236,18 +236,14 @@ def check_version(backup: Backup, version: str) -> None:
         )
 
 
-def check_name(name: str, other: str) -> None:
-    """Refuse the name of a cluster, or of what else is restored, that is none or is taken.
-
-    Args:
-        name: as it was typed.
-        other: the one that is taken beside that of the drill.
+def check_name(name: str, live: str) -> None:
+    """Refuse the name of a cluster that is none, or is taken.
 
     Raises:
         Problem: it is not good.
     """
-    if not CLUSTER_NAME.fullmatch(name) or name in (other, "drill"):
-        raise Problem(f"restore_name is {name!r}; use a-z, 0-9 and _, a letter first, and neither {other} nor drill")
+    if not CLUSTER_NAME.fullmatch(name) or name in (live, "drill"):
+        raise Problem(f"restore_name is {name!r}; use a-z, 0-9 and _, a letter first, and neither {live} nor drill")
 
 
 def verify_problems(text: str) -> list[str]:

@@ -73,6 +73,25 @@ def taken(descriptor: int) -> bool:
     return True
 
 
+def stamp() -> str:
+    """Return the present second, for the name of what is kept."""
+    return f"{datetime.now(timezone.utc):%Y%m%dT%H%M%SZ}"
+
+
+def told(kept: Path) -> str:
+    """Return what is said of what was there before a restore."""
+    return f"What was there before is kept in {kept}. When it is not needed: sudo rm -r {kept}"
+
+
+def keep(path: Path) -> list[str]:
+    """Move what is at a place aside, if something is, and return what to say of it, a line or none."""
+    if not os.path.lexists(path):
+        return []
+    kept = path.with_name(f"{path.name}.before-{stamp()}")
+    os.rename(path, kept)
+    return [told(kept)]
+
+
 def swap(server: Server, incoming: Path, prepare: Callable[[], None]) -> str:
     """Put a restored data directory in the place of the live one, which is kept, and say where.
 
@@ -85,9 +104,9 @@ def swap(server: Server, incoming: Path, prepare: Callable[[], None]) -> str:
         Problem: the new server does not start. Then the old one is at its place again, and the restored directory is
             kept for a look at it.
     """
-    stamp = f"{datetime.now(timezone.utc):%Y%m%dT%H%M%SZ}"
-    kept = server.data.with_name(f"{server.data.name}.before-{stamp}")
-    failed = server.data.with_name(f"{server.data.name}.failed-{stamp}")
+    now = stamp()
+    kept = server.data.with_name(f"{server.data.name}.before-{now}")
+    failed = server.data.with_name(f"{server.data.name}.failed-{now}")
     existed = server.data.exists()
     was_running = existed and server.is_running()
     server.stop()
@@ -111,4 +130,4 @@ def swap(server: Server, incoming: Path, prepare: Callable[[], None]) -> str:
         raise Problem(f"{error}\n{back} What was restored lies in {lies}.") from None
     if not existed:
         return ""
-    return f"What was there before is kept in {kept}. When it is not needed: sudo rm -r {kept}"
+    return told(kept)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -41,7 +40,7 @@ options:
     choices: [postgresql, mysql, ""]
     required: true
   name:
-    description: The name of the server beside the live one, and of the directory of uploads, C(media.NAME).
+    description: The name of the server beside the live one.
     type: str
     default: restored
   time:
@@ -53,7 +52,7 @@ options:
     type: str
     default: ""
   media:
-    description: Whether uploads are restored too. Always to a directory beside them, which is not there yet.
+    description: Whether uploads are restored too. Always to a directory beside them.
     type: bool
     default: true
 attributes:
@@ -88,42 +87,33 @@ UPLOADS_LATER = (
 )
 
 
-def place_for_uploads(app: str, name: str) -> Path:
-    """Return the directory that uploads are restored to, beside those that are served.
+def restore_uploads(name: str, target: float | None) -> list[str]:
+    """Restore uploads to a directory beside them, as they were backed up last before that second.
 
-    Raises:
-        Problem: the name is not good, or there is what another restore made complete.
-    """
-    backups.check_name(name, "restoring")
-    place = App(app).media.with_name(f"media.{name}")
-    if os.path.lexists(place):
-        raise Problem(
-            f"There are restored uploads in {place} already. If they are not needed, remove them on the host: "
-            f"sudo rm -r {place}\nOr restore to another: -e restore_name=again"
-        )
-    return place
+    Args:
+        name: of the app.
+        target: the second, since 1970; None is the newest.
 
-
-def restore_uploads(name: str, place: Path, target: float | None) -> str:
-    """Restore uploads to a directory, as they were backed up last before that second, and say so.
+    Returns:
+        What to say of it, a line each.
 
     Raises:
         Problem: restic failed, or had not stored them.
     """
+    app = App(name)
     snapshot = backups.newest_snapshot(restic.uploads(name).snapshots(), target)
     if snapshot is None:
-        return "No backup of uploads is that old: none was restored."
+        return ["No backup of uploads is that old: none was restored."]
+    place, draft = app.media.with_name("media.restored"), app.media.with_name("media.restoring")
     # Half-made by a restore that was killed.
-    draft = place.with_name("media.restoring")
     if draft.exists():
         shutil.rmtree(draft)
-    os.rename(restic.restore_uploads(name, snapshot, draft), place)
+    restored = restic.restore_uploads(name, snapshot, draft)
+    kept = servers.keep(place)
+    os.rename(restored, place)
     shutil.rmtree(draft)
     moment = backups.utc(backups.seconds_of(snapshot["time"]))
-    return (
-        f"Uploads as of {moment} are in {place}; those that are served were not touched. When they are not needed: "
-        f"sudo rm -r {place}"
-    )
+    return [f"Uploads as of {moment} are in {place}; those that are served were not touched.", *kept]
 
 
 def without_uploads(report: list[str], problem: Problem, is_over_live: bool) -> list[str]:
@@ -142,7 +132,6 @@ def restore(options: dict[str, Any], check_mode: bool) -> tuple[str, list[str]]:
         Problem: it is refused, or failed.
     """
     request = backups.Request(options["name"], options["time"], options["over_live"], check_mode)
-    place = place_for_uploads(options["app_name"], request.name) if options["media"] else None
     label, report = "", []
     if options["engine"]:
         engine, lock = ENGINES[options["engine"]]
@@ -150,9 +139,9 @@ def restore(options: dict[str, Any], check_mode: bool) -> tuple[str, list[str]]:
             label, report = engine.restore(request, keep)
         if check_mode:
             report.append(f"Would restore backup {label}.")
-    if place and not check_mode:
+    if options["media"] and not check_mode:
         try:
-            report.append(restore_uploads(options["app_name"], place, request.target))
+            report += restore_uploads(options["app_name"], request.target)
         except Problem as problem:
             raise Problem("\n".join(without_uploads(report, problem, bool(request.over_live)))) from None
     return label, report

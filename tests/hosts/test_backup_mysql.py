@@ -129,7 +129,6 @@ def test_a_restore_to_a_chosen_second_has_what_was_committed_before_it_and_nothi
     report = backups.good("restore", "-e", backups.moment)
     assert backups.sql(ROWS, restored("restored")) == backups.kept
     assert backups.sql("SELECT count(*) FROM sold") == "101"
-    backups.host("rm -r /srv/vault/media.restored")
     again = backups.play("restore")
     assert again.code != 0
     assert "There is a restored server restored already" in again.text
@@ -230,7 +229,6 @@ def test_a_restore_that_is_killed_leaves_the_live_database_alone_and_the_next_on
     backups.good("restore", *arguments)
     socket = "/run/mysqld/mysqld.sock" if word else restored("again")
     assert backups.sql("SELECT note FROM sold WHERE id = -777", socket) == "committed"
-    backups.host("rm -r /srv/vault/media.again")
 
 
 def test_a_full_repository_loses_no_row_and_is_seen_and_the_next_run_recovers(backups: Backups) -> None:

@@ -96,33 +96,34 @@ def test_uploads_are_restored_beside_those_that_are_served_and_what_a_killed_res
     (host.app.root / "media.restoring").mkdir()
     (host.app.root / "media.restoring" / "half").touch()
     said = host.restore()[-1]
-    place = host.app.root / "media.restored"
-    assert said.startswith(f"Uploads as of 2026-11-24T11:00:00+00 are in {place}")
-    assert said.endswith(f"sudo rm -r {place}")
+    assert said.startswith(f"Uploads as of 2026-11-24T11:00:00+00 are in {host.app.root}/media.restored")
     assert host.uploads() == {"media": [], "media.restored": ["a"]}
 
 
-@pytest.mark.parametrize("check_mode", [False, True])
-def test_uploads_that_were_restored_earlier_stay_and_nothing_is_restored_but_to_another_name(
-    host: Host, check_mode: bool
-) -> None:
+def test_uploads_that_were_restored_earlier_are_kept_and_it_is_said_where(host: Host) -> None:
     host.back_up()
     place = host.app.root / "media.restored"
     place.mkdir()
     (place / "edited").touch()
-    with pytest.raises(Problem, match=f"sudo rm -r {place}\nOr restore to another: -e restore_name=again"):
-        host.restore(check_mode, over_live="shop")
-    assert (host.requests, host.uploads()) == ([], {"media": [], "media.restored": ["edited"]})
-    host.restore(name="again")
-    assert host.uploads() == {"media": [], "media.restored": ["edited"], "media.again": ["a"]}
+    said = host.restore(over_live="shop")[-1]
+    (kept,) = host.app.root.glob("media.restored.before-*")
+    assert f"kept in {kept}. When it is not needed: sudo rm -r {kept}" in said
+    assert host.uploads() == {"media": [], "media.restored": ["a"], kept.name: ["edited"]}
 
 
-@pytest.mark.parametrize("name", ["drill", "restoring", "../media", ""])
-def test_no_name_leads_to_anything_else_of_the_app(host: Host, name: str) -> None:
-    host.back_up()
-    with pytest.raises(Problem, match="restore_name is"):
-        host.restore(name=name, over_live="shop")
-    assert (host.requests, host.uploads()) == ([], {"media": []})
+def test_uploads_that_cannot_be_restored_leave_those_that_were_restored_earlier(host: Host) -> None:
+    host.back_up(fill="exit 1")
+    place = host.app.root / "media.restored"
+    place.mkdir()
+    (place / "edited").touch()
+    with pytest.raises(Problem, match="cannot be restored"):
+        host.restore()
+    assert host.uploads()["media.restored"] == ["edited"]
+    assert host.restore(check_mode=True) == [
+        "Restored.",
+        "What was there before is kept.",
+        "Would restore backup 20261124-115500F.",
+    ]
 
 
 def test_uploads_that_were_backed_up_from_where_a_link_led_to_are_restored_and_drilled(host: Host) -> None:
