@@ -17,6 +17,7 @@ from ansible_collections.initech.django.plugins.module_utils.problem import Prob
 CONFIGURATION = Path("/etc/pgbackrest/pgbackrest.conf")
 USER = "postgres"
 LOCK = Path("/run/postgresql/initech-restore.lock")
+UNIT = "initech-backup@.service"
 
 OFF = f"Backups are not set up on this host: {CONFIGURATION} is not there. Set backup_enabled: true and provision."
 
@@ -229,6 +230,11 @@ def full() -> str:
     """Return a line that says so if the repository is a directory that has no space left; else nothing."""
     match = re.search(r"^repo1-path=(\S+)$", CONFIGURATION.read_text(encoding="utf-8"), re.MULTILINE)
     return servers.full(Path(match[1])) if match else ""
+
+
+def take(kind: str = "diff") -> str:
+    """Take a backup of that kind as the timers do, and return what is wrong, or nothing."""
+    return servers.start_unit(UNIT.replace("@", f"@{kind}"), full)
 
 
 def pgbackrest(cluster: Cluster, *arguments: str, failure: str, keep: int | None = None) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
-from ansible_collections.initech.django.plugins.module_utils import backups, snapshots
+from ansible_collections.initech.django.plugins.module_utils import backups, servers, snapshots
 from ansible_collections.initech.django.plugins.module_utils.commands import DAY, pipe, run, run_or_fail, tail
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 from ansible_collections.initech.django.plugins.module_utils.restic import Repository
@@ -18,6 +18,7 @@ USER = "mysql"
 LOCK = Path("/run/initech-mysql-restore.lock")
 PLACE = Path("/etc/initech-mysql-backup")
 REPOSITORY = Repository(PLACE / "restic", "MariaDB")
+UNIT = "initech-mysql-backup@.service"
 WHOLE = "/base.mbstream"
 """What restic calls a whole backup, which it reads from a pipe."""
 
@@ -166,6 +167,11 @@ def data() -> str:
         Problem: it has none.
     """
     return run_or_fail([PLACE / "store", "data"], f"There are no data in {LIVE.data}").strip()
+
+
+def take() -> str:
+    """Take a whole backup as the timer does, of which restic stores what is new; return what is wrong, or nothing."""
+    return servers.start_unit(UNIT.replace("@", "@whole"), REPOSITORY.full)
 
 
 def bring_up_to_date() -> None:

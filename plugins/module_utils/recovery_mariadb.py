@@ -15,8 +15,6 @@ from ansible_collections.initech.django.plugins.module_utils import (
 from ansible_collections.initech.django.plugins.module_utils.commands import DAY, run_or_fail
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 
-TAKE = ["systemctl", "start", "initech-mysql-backup@whole.service"]
-
 
 class Restore:
     """One run of the module."""
@@ -94,8 +92,6 @@ class Restore:
         kept = servers.swap(mariadb.LIVE, server.data, lambda: mariadb.wait_until_there(mariadb.LIVE))
         server.draft.unlink()
         self.report += ["Restored over the live database.", *filter(None, [kept])]
-        # Its log begins anew, and goes on from no backup that is there yet.
-        run_or_fail(TAKE, "It cannot be backed up, and until it is, nothing later can be restored", timeout=DAY)
 
 
 def rebuild(server: mariadb.Server, plan: snapshots.Plan, end: mariadb.End, keep: int) -> None:

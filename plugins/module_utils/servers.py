@@ -1,4 +1,4 @@
-"""What a restore does alike with PostgreSQL and MariaDB."""
+"""What backups and restores do alike with PostgreSQL and MariaDB."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Protocol
 
+from ansible_collections.initech.django.plugins.module_utils.commands import DAY, run
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 
 PATIENCE = 30
@@ -46,6 +47,29 @@ def full(repository: Path) -> str:
     if not repository.is_dir() or shutil.disk_usage(repository).free > LITTLE:
         return ""
     return f"\nThe repository is full: {repository} has less than {LITTLE >> 20} MB of free space. Make some there."
+
+
+def is_installed(unit: str) -> bool:
+    """Tell whether a unit is there. On a host in the place of another one it is not, until that is provisioned."""
+    return run(["systemctl", "cat", unit]).returncode == 0
+
+
+def start_unit(unit: str, full: Callable[[], str]) -> str:
+    """Run a unit to its end and return what is wrong, or nothing.
+
+    Args:
+        unit: its name.
+        full: says so if the repository is full.
+    """
+    since = f"@{time.time():.3f}"
+    started = run(["systemctl", "start", unit], timeout=DAY)
+    if started.returncode == 0:
+        return ""
+    journal = ["journalctl", "--no-pager", "--output=cat", f"--unit={unit}", f"--since={since}", "--lines=15"]
+    words = run(journal).stdout.strip()
+    if not words:
+        return f"{unit} cannot be started: {started.stderr.strip()}\nProvision again."
+    return f"{unit} failed, and stands in systemctl --failed:\n{words}{full()}"
 
 
 @contextmanager

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.initech.django.plugins.module_utils import backups, clusters, mariadb, restic
-from ansible_collections.initech.django.plugins.module_utils.commands import DAY, run
+from ansible_collections.initech.django.plugins.module_utils import backups, clusters, mariadb, restic, servers
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 
 DOCUMENTATION = """
@@ -80,32 +78,6 @@ seconds:
 NOTHING = {"label": "", "restore_time": "", "command": "", "snapshot": "", "seconds": 0.0}
 
 
-def start(unit: str, full: Callable[[], str]) -> str:
-    """Run a unit to its end and return what is wrong, or nothing.
-
-    Args:
-        unit: its name.
-        full: says so if the repository is full.
-    """
-    since = f"@{time.time():.3f}"
-    started = run(["systemctl", "start", unit], timeout=DAY)
-    if started.returncode == 0:
-        return ""
-    journal = ["journalctl", "--no-pager", "--output=cat", f"--unit={unit}", f"--since={since}", "--lines=15"]
-    words = run(journal).stdout.strip()
-    if not words:
-        return f"{unit} cannot be started: {started.stderr.strip()}\nProvision again."
-    return f"{unit} failed, and stands in systemctl --failed:\n{words}{full()}"
-
-
-def take_database(engine: str, kind: str) -> str:
-    """Take a backup of the database server, and return what is wrong, or nothing."""
-    if engine == "mysql":
-        # Each is whole: restic stores what is new in it.
-        return start("initech-mysql-backup@whole.service", mariadb.REPOSITORY.full)
-    return start(f"initech-backup@{kind}.service", clusters.full)
-
-
 def newest(engine: str, started: float) -> backups.Backup:
     """Return the backup that was just taken.
 
@@ -126,9 +98,9 @@ def take(app: str, engine: str, kind: str, media: bool) -> dict[str, object]:
         Problem: a unit failed.
     """
     started = time.time()
-    wrong = [take_database(engine, kind)] if engine else []
+    wrong = [mariadb.take() if engine == "mysql" else clusters.take(kind)] if engine else []
     if media:
-        wrong.append(start(f"{app}-media-backup.service", restic.uploads(app).full))
+        wrong.append(servers.start_unit(f"{app}-media-backup.service", restic.uploads(app).full))
     if any(wrong):
         raise Problem("\n".join(filter(None, wrong)))
     taken: dict[str, object] = dict(NOTHING)

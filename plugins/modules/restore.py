@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from types import ModuleType
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -26,7 +27,7 @@ description:
   - Beside the live server by default, as a cluster of Debian's with a port of its own, or as a second MariaDB with a
     socket of its own. That one never archives.
   - Over the live one only with an explicit word. Its data directory is kept, and is back in its place if the restored
-    one does not start.
+    one does not start. A backup is taken at once, without which what follows could not be restored.
   - A restore that was killed leaves a half-made server or directory, which the next one removes.
 author: The initech.django team
 options:
@@ -79,7 +80,8 @@ report:
   returned: success
 """
 
-ENGINES = {"postgresql": (recovery_postgresql, clusters.LOCK), "mysql": (recovery_mariadb, mariadb.LOCK)}
+ENGINES = {"postgresql": (recovery_postgresql, clusters), "mysql": (recovery_mariadb, mariadb)}
+LATER = "What is committed from now on can be restored when there is a backup of it"
 
 UPLOADS_LATER = (
     "The database is restored. When this is mended, type for uploads: ansible-playbook restore.yml with the same -l "
@@ -116,13 +118,25 @@ def restore_uploads(name: str, target: float | None) -> list[str]:
     return [f"Uploads as of {moment} are in {place}; those that are served were not touched.", *kept]
 
 
-def without_uploads(report: list[str], problem: Problem, is_over_live: bool) -> list[str]:
-    """Return what is said where uploads cannot be restored, after what was done to the database, a line each."""
-    if not report:
-        return [str(problem)]
-    # Taken earlier, the newest backup of uploads on a new host would be one of nothing.
-    last = [f"After that: {backups.TAKE}"] if is_over_live else []
-    return [*report, f"Uploads were not restored. {problem}", UPLOADS_LATER, *last]
+def take_backup(server: ModuleType) -> str:
+    """Take a backup of a server that was restored over the live one: it goes on from none that is there yet.
+
+    Args:
+        server: clusters or mariadb.
+
+    Returns:
+        What is to be said at the end, or nothing.
+
+    Raises:
+        Problem: it failed.
+    """
+    if not servers.is_installed(server.UNIT):
+        # Taken before uploads are restored, the newest backup of these would be one of nothing.
+        return f"{LATER}: provision again, and then take one with: {backups.TAKE}"
+    wrong = server.take()
+    if wrong:
+        raise Problem(f"{LATER}, which failed. Take one with: {backups.TAKE}\n{wrong}")
+    return ""
 
 
 def restore(options: dict[str, Any], check_mode: bool) -> tuple[str, list[str]]:
@@ -132,19 +146,26 @@ def restore(options: dict[str, Any], check_mode: bool) -> tuple[str, list[str]]:
         Problem: it is refused, or failed.
     """
     request = backups.Request(options["name"], options["time"], options["over_live"], check_mode)
-    label, report = "", []
+    label, report, last, problems = "", [], "", []
     if options["engine"]:
-        engine, lock = ENGINES[options["engine"]]
-        with servers.locked(lock) as keep:
+        engine, server = ENGINES[options["engine"]]
+        with servers.locked(server.LOCK) as keep:
             label, report = engine.restore(request, keep)
         if check_mode:
             report.append(f"Would restore backup {label}.")
+        elif request.over_live:
+            try:
+                last = take_backup(server)
+            except Problem as problem:
+                problems.append(str(problem))
     if options["media"] and not check_mode:
         try:
             report += restore_uploads(options["app_name"], request.target)
         except Problem as problem:
-            raise Problem("\n".join(without_uploads(report, problem, bool(request.over_live)))) from None
-    return label, report
+            problems += [f"Uploads were not restored. {problem}", UPLOADS_LATER] if report else [str(problem)]
+    if problems:
+        raise Problem("\n".join(filter(None, [*report, *problems, last])))
+    return label, [*report, *filter(None, [last])]
 
 
 def main() -> None:
