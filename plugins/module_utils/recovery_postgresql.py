@@ -99,17 +99,14 @@ class Restore:
             Problem: it failed; what is half-made the next run removes.
         """
         target.begin()
-        clusters.fetch(self.live, target, how_far(moment, backup.label), self.keep)
         try:
-            clusters.adopt(target)
+            self.recover(target, how_far(moment, backup.label))
         except Problem as problem:
             # The log from before an upgrade has an end. Nothing was committed between that and the chosen second.
             if backup.is_current or ENDED not in str(problem):
                 raise
             target.clear()
-            clusters.fetch(self.live, target, how_far(None, backup.label), self.keep)
-            clusters.adopt(target)
-        target.wait("SELECT pg_is_in_recovery()", "f")
+            self.recover(target, how_far(None, backup.label))
         target.marker.write_text(f"{self.request.time or 'the newest'}\n", encoding="utf-8")
         target.draft.unlink()
         self.report += [
@@ -117,6 +114,16 @@ class Restore:
             f"Look at it on the host: sudo -u postgres psql --cluster {target.version}/{target.name} NAME",
             f"Remove it: sudo pg_dropcluster --stop {target.version} {target.name}",
         ]
+
+    def recover(self, target: clusters.Cluster, options: list[str]) -> None:
+        """Restore to an empty directory, make that a cluster, and wait until its server has recovered.
+
+        Raises:
+            Problem: it failed, or the server ended, at its start or later.
+        """
+        clusters.fetch(self.live, target, options, self.keep)
+        clusters.adopt(target)
+        target.wait("SELECT pg_is_in_recovery()", "f")
 
     def replace(self, options: list[str]) -> None:
         """Restore over the live cluster.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -9,6 +11,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.initech.django.plugins.module_utils import (
+    backups,
     clusters,
     mariadb,
     recovery_mariadb,
@@ -89,3 +92,117 @@ def test_a_host_that_takes_the_place_of_another_one_has_no_unit_yet_and_is_told_
     report = told({"cat": 1})
     assert not [line for line in report if "systemctl start" in line]
     assert "provision again, and then take one with: ansible-playbook backup.yml" in "\n".join(report)
+
+
+# PostgreSQL
+
+
+class Host:
+    """Stands in for a host with a live cluster of version 17, and for its programs.
+
+    Attributes:
+        backups: what the repository has.
+        restores: with which options pgBackRest was told to restore.
+        ends: by these options of a restore, whose server then ends while it recovers, what it says.
+    """
+
+    def __init__(self, root: Path) -> None:
+        """Make the directories below that one."""
+        self.root = root
+        self.live = root / "17" / "main"
+        self.backups: list[dict[str, Any]] = []
+        self.restores: list[list[str]] = []
+        self.ends: dict[str, str] = {}
+        for path in (self.live, root / "15", root / "bin"):
+            path.mkdir(parents=True)
+        (root / "bin" / "postgres").touch()
+        (root / "pgbackrest.conf").write_text(f"[main]\npg1-path={self.live}\n")
+
+    def add(self, label: str, stop: int, version: int = 17) -> None:
+        """Put a backup into the repository."""
+        number = 2 if version == 17 else 1
+        stamps = {"timestamp": {"start": stop - 60, "stop": stop}, "info": {"size": 1000}, "database": {"id": number}}
+        self.backups.append({"label": label, "type": "full", **stamps})
+
+    def words(self) -> str:
+        """Return with what the server ended that was restored last; empty where it did not."""
+        return next((self.ends[each] for each in self.restores[-1] if each in self.ends), "")
+
+    def pgbackrest(self, *arguments: str) -> str:
+        """Do what pgBackRest would, and return what it would print."""
+        if "info" in arguments:
+            db = [{"id": 1, "system-id": 1, "version": "15"}, {"id": 2, "system-id": 2, "version": "17"}]
+            entry = {"name": "main", "status": {"code": 0, "message": "ok"}, "db": db, "backup": self.backups}
+            return json.dumps([entry])
+        if "restore" in arguments:
+            self.restores.append([*arguments])
+            data = next(Path(each.partition("=")[2]) for each in arguments if each.startswith("--pg1-path="))
+            data.mkdir()
+            (data / "postgresql.auto.conf").touch()
+        return ""
+
+    def run(self, command: Sequence[str | Path], *_: Any, **__: Any) -> subprocess.CompletedProcess[str]:
+        """Do what a program would."""
+        name, arguments = Path(command[0]).name, [str(each) for each in command[1:]]
+        if name == "pgbackrest":
+            return ended(output=self.pgbackrest(*arguments))
+        if name == "pg_createcluster":
+            configuration = self.root / "etc" / arguments[-2] / arguments[-1]
+            configuration.mkdir(parents=True)
+            shutil.copy2(self.root / arguments[-2] / arguments[-1] / "postgresql.conf", configuration)
+            with (configuration / "postgresql.conf").open("a") as file:
+                file.write("port = 5433\n")
+        if name == "pg_ctl":
+            return ended(0 if "status" in arguments and self.restores and not self.words() else 3)
+        return ended(output="f" if name == "psql" and not self.words() else "")
+
+    def run_or_fail(self, command: Sequence[str | Path], *_: Any, **__: Any) -> str:
+        """Do what a program would, and return what it would print."""
+        return self.run(command).stdout
+
+    def restore(self, second: int | None = None, check_mode: bool = False, over_live: str = "") -> list[str]:
+        """Restore, and return the report."""
+        time = "" if second is None else backups.utc(second)
+        return recovery_postgresql.restore(backups.Request("restored", time, over_live, check_mode), 0)[1]
+
+
+@pytest.fixture
+def host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Host:
+    """Return a host on which everything is in a directory."""
+    made = Host(tmp_path)
+    monkeypatch.setattr(clusters, "CONFIGURATION", tmp_path / "pgbackrest.conf")
+    monkeypatch.setattr(clusters, "run", made.run)
+    monkeypatch.setattr(clusters, "run_or_fail", made.run_or_fail)
+    cluster = clusters.Cluster
+    monkeypatch.setattr(cluster, "configuration", property(lambda self: tmp_path / "etc" / self.version / self.name))
+    monkeypatch.setattr(cluster, "program", lambda _, name: tmp_path / "bin" / name)
+    monkeypatch.setattr(cluster, "log", property(lambda _: tmp_path / "log"))
+    monkeypatch.setattr(cluster, "last_words", lambda _: made.words())
+    return made
+
+
+NOON = 1795521600
+ENDED = "FATAL:  recovery ended before configured recovery target was reached"
+
+
+def test_a_second_after_the_end_of_a_log_from_before_an_upgrade_is_the_end_of_it_also_where_that_is_seen_late(
+    host: Host,
+) -> None:
+    """The server starts as soon as it is consistent, and comes to the end of a long log after that."""
+    host.add("old", NOON - 900, version=15)
+    host.add("new", NOON)
+    host.ends["--type=time"] = ENDED
+    host.restore(NOON - 300)
+    assert [[each for each in told if each.startswith("--type")] for told in host.restores] == [
+        ["--type=time"],
+        ["--type=default"],
+    ]
+    assert (host.root / "15" / "restored" / "restored").exists()
+
+
+def test_that_of_the_live_cluster_has_none_and_what_ends_there_failed(host: Host) -> None:
+    host.add("new", NOON - 900)
+    host.ends["--type=time"] = ENDED
+    with pytest.raises(Problem, match="ended while it recovered"):
+        host.restore(NOON - 300)
+    assert len(host.restores) == 1
