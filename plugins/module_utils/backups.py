@@ -37,6 +37,8 @@ class Backup:
         version: the major version of PostgreSQL that it is of.
         is_current: whether it is of the cluster that is backed up now, and not of one from before an upgrade.
         data: of MariaDB, which of the data it is of that the server had in turn.
+        archive: of PostgreSQL, by what name the repository has the write-ahead log that it is of.
+        timeline: of PostgreSQL, which line of that log; a restore over the live database begins another one.
     """
 
     label: str
@@ -47,6 +49,8 @@ class Backup:
     version: str = ""
     is_current: bool = True
     data: str = ""
+    archive: str = ""
+    timeline: int = 1
 
 
 @dataclass(frozen=True)
@@ -114,6 +118,9 @@ def read_info(text: str, stanza: str) -> list[Backup]:
                     each["info"]["size"],
                     versions[each["database"]["id"]],
                     each["database"]["id"] == max(versions),
+                    archive=f"{versions[each['database']['id']]}-{each['database']['id']}",
+                    # The name of a piece of the log begins with it.
+                    timeline=int(each["archive"]["start"][:8], 16),
                 )
                 for each in entry["backup"]
                 if not each.get("error")
@@ -204,6 +211,36 @@ def choose(backups: Sequence[Backup], target: float | None, now: float) -> Backu
             f"The earliest is {utc(backups[0].stop + 1)}"
         )
     return earlier[-1]
+
+
+def timeline_at(archive: str, second: float) -> int:
+    """Return the timeline that a server was on.
+
+    Args:
+        archive: what `pgbackrest repo-ls --output=json` lists of its write-ahead log. The server stores the history of
+            a timeline as soon as it begins it, and the first one has none.
+        second: when, since 1970.
+    """
+    stored = {name: each.get("time", 0) for name, each in json.loads(archive).items() if name.endswith(".history")}
+    # Of when it was stored only the whole second is known.
+    return max((int(name[:8], 16) for name, moment in stored.items() if moment + 1 <= second), default=1)
+
+
+def unreached(backup: Backup, backups: Sequence[Backup], target: float) -> str:
+    """Return what to type where recovery does not come as far as it was to go.
+
+    Args:
+        backup: where it began.
+        backups: all of them, the oldest first.
+        target: the second.
+    """
+    later = [each.stop for each in backups if each.stop >= target]
+    return (
+        f"From backup {backup.label} the write-ahead log does not lead to restore_time, {utc(target)}: that is after "
+        "the last commit, or between a restore over the live database and the next backup. Choose an earlier second"
+        + (f", or one from {utc(later[0] + 1)} on" if later else "")
+        + ". For the newest state leave restore_time out."
+    )
 
 
 def check_word(word: str, databases: Sequence[str]) -> None:

@@ -257,6 +257,21 @@ def listed(cluster: Cluster) -> list[backups.Backup]:
     return backups.read_info(text, cluster.name)
 
 
+def timeline_at(cluster: Cluster, backup: backups.Backup, second: float) -> str:
+    """Return which timeline leads from a backup to a second, as pgBackRest names it.
+
+    PostgreSQL's own choice is the newest one: a backup need not lie on that, nor all that was committed until then.
+
+    Raises:
+        Problem: the repository cannot be read.
+    """
+    place = f"archive/{cluster.name}/{backup.archive}"
+    failure = "The repository cannot be read"
+    listed = pgbackrest(cluster, "repo-ls", place, "--output=json", failure=failure)
+    then = backups.timeline_at(listed, second)
+    return str(then) if then > backup.timeline else "current"
+
+
 def require_space(cluster: Cluster, backup: backups.Backup) -> None:
     """Refuse a restore for which there is no space.
 

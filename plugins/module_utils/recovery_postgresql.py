@@ -17,13 +17,17 @@ PAUSED = "SELECT pg_get_wal_replay_pause_state()"
 ENDED = "recovery ended before configured recovery target was reached"
 """What a server says that finds no commit after the chosen second."""
 
+ASTRAY = (ENDED, "not a child of this server's history", "forked from backup timeline")
+"""What it or pgBackRest says where a backup does not lead to that second."""
 
-def how_far(target: float | None, label: str) -> list[str]:
-    """Return from where and how far pgBackRest is to have a server recover."""
+
+def how_far(target: float | None, label: str, timeline: str) -> list[str]:
+    """Return from where, how far and along which timeline pgBackRest is to have a server recover."""
+    begin = [f"--set={label}", f"--target-timeline={timeline}"]
     if target is None:
-        return [f"--set={label}", "--type=default"]
+        return [*begin, "--type=default"]
     moment = datetime.fromtimestamp(target, timezone.utc)
-    return [f"--set={label}", "--type=time", f"--target={moment:%Y-%m-%d %H:%M:%S.%f}+00", "--target-action=promote"]
+    return [*begin, "--type=time", f"--target={moment:%Y-%m-%d %H:%M:%S.%f}+00", "--target-action=promote"]
 
 
 class Restore:
@@ -57,10 +61,16 @@ class Restore:
         if self.request.check_mode:
             return backup.label
         self.bring_up_to_date()
-        if self.request.over_live:
-            self.replace(how_far(target, backup.label))
-        else:
-            self.put_beside(beside, backup, target)
+        timeline = "latest" if target is None else clusters.timeline_at(self.live, backup, target)
+        try:
+            if self.request.over_live:
+                self.replace(how_far(target, backup.label, timeline))
+            else:
+                self.put_beside(beside, backup, target, timeline)
+        except Problem as problem:
+            if target is None or not any(words in str(problem) for words in ASTRAY):
+                raise
+            raise Problem(f"{problem}\n{backups.unreached(backup, listed, target)}") from None
         return backup.label
 
     def check_word(self, backup: backups.Backup) -> None:
@@ -92,7 +102,7 @@ class Restore:
         except Problem as problem:
             self.report.append(f"Not everything may be in the archive. {problem}")
 
-    def put_beside(self, target: clusters.Cluster, backup: backups.Backup, moment: float | None) -> None:
+    def put_beside(self, target: clusters.Cluster, backup: backups.Backup, moment: float | None, timeline: str) -> None:
         """Restore to a cluster of its own.
 
         Raises:
@@ -100,13 +110,13 @@ class Restore:
         """
         target.begin()
         try:
-            self.recover(target, how_far(moment, backup.label))
+            self.recover(target, how_far(moment, backup.label, timeline))
         except Problem as problem:
             # The log from before an upgrade has an end. Nothing was committed between that and the chosen second.
             if backup.is_current or ENDED not in str(problem):
                 raise
             target.clear()
-            self.recover(target, how_far(None, backup.label))
+            self.recover(target, how_far(None, backup.label, timeline))
         target.marker.write_text(f"{self.request.time or 'the newest'}\n", encoding="utf-8")
         target.draft.unlink()
         self.report += [

@@ -26,7 +26,9 @@ from ansible_collections.initech.django.plugins.module_utils.backups import (
     read_system,
     read_time,
     system_of,
+    timeline_at,
     totals,
+    unreached,
     utc,
     verify_problems,
 )
@@ -35,16 +37,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 NOON = 1795521600  # 2026-11-24 12:00:00+00
-FIRST = Backup("20261124-115500F", "full", NOON - 300, NOON - 240, 1000, "17")
-SECOND = Backup("20261124-115500F_20261124-115800D", "diff", NOON - 120, NOON - 60, 1200, "17")
-OLD = Backup("20261124-114500F", "full", NOON - 900, NOON - 840, 900, "15", is_current=False)
+FIRST = Backup("20261124-115500F", "full", NOON - 300, NOON - 240, 1000, "17", archive="17-2")
+SECOND = Backup(
+    "20261124-115500F_20261124-115800D", "diff", NOON - 120, NOON - 60, 1200, "17", archive="17-2", timeline=10
+)
+OLD = Backup("20261124-114500F", "full", NOON - 900, NOON - 840, 900, "15", is_current=False, archive="15-1")
 
 
 def entry(backup: Backup, **more: Any) -> dict[str, Any]:
     """Return a backup as pgBackRest lists it."""
     stamps = {"start": backup.start, "stop": backup.stop}
     numbers = {"timestamp": stamps, "info": {"size": backup.size}, "database": {"id": 1 + backup.is_current}}
-    return {"label": backup.label, "type": backup.kind, **numbers, **more}
+    archive = {"archive": {"start": f"{backup.timeline:08X}0000000000000004"}}
+    return {"label": backup.label, "type": backup.kind, **numbers, **archive, **more}
 
 
 def info(*backups: dict[str, Any], code: int = 0, name: str = "main") -> str:
@@ -201,6 +206,29 @@ def test_a_restore_starts_from_the_newest_backup_that_ended_before_the_second() 
 def test_what_cannot_be_restored_is_refused(backups: list[Backup], target: float | None, message: str) -> None:
     with pytest.raises(Problem, match=message):
         choose(backups, target, NOON)
+
+
+ARCHIVE = {
+    "0000000A00000000": {"type": "path"},
+    "00000002.history": {"type": "file", "size": 80, "time": NOON - 100},
+    "0000000A.history": {"type": "file", "size": 120, "time": NOON - 50},
+}
+
+
+def test_a_timeline_is_that_of_the_server_from_when_its_history_was_stored() -> None:
+    archive = json.dumps(ARCHIVE)
+    seconds = [NOON - 101, NOON - 99.5, NOON - 99, NOON - 50, NOON]
+    assert [timeline_at(archive, second) for second in seconds] == [1, 1, 2, 2, 10]
+    assert timeline_at('{".": {"type": "path"}}', NOON) == 1
+
+
+def test_where_a_backup_does_not_lead_to_a_second_it_is_said_which_ones_can_be_restored() -> None:
+    text = unreached(FIRST, [FIRST, SECOND], SECOND.stop - 1)
+    assert (
+        "From backup 20261124-115500F the write-ahead log does not lead to restore_time, 2026-11-24T11:58:59+00" in text
+    )
+    assert "Choose an earlier second, or one from 2026-11-24T11:59:01+00 on." in text
+    assert "Choose an earlier second. For the newest" in unreached(SECOND, [FIRST, SECOND], NOON)
 
 
 @pytest.mark.parametrize("word", ["shop,wiki", " wiki , shop "])

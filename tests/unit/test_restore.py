@@ -104,6 +104,7 @@ class Host:
         backups: what the repository has.
         restores: with which options pgBackRest was told to restore.
         ends: by these options of a restore, whose server then ends while it recovers, what it says.
+        histories: when those of timelines were stored.
     """
 
     def __init__(self, root: Path) -> None:
@@ -113,16 +114,18 @@ class Host:
         self.backups: list[dict[str, Any]] = []
         self.restores: list[list[str]] = []
         self.ends: dict[str, str] = {}
+        self.histories: dict[str, int] = {}
         for path in (self.live, root / "15", root / "bin"):
             path.mkdir(parents=True)
         (root / "bin" / "postgres").touch()
         (root / "pgbackrest.conf").write_text(f"[main]\npg1-path={self.live}\n")
 
-    def add(self, label: str, stop: int, version: int = 17) -> None:
+    def add(self, label: str, stop: int, version: int = 17, timeline: int = 1) -> None:
         """Put a backup into the repository."""
         number = 2 if version == 17 else 1
         stamps = {"timestamp": {"start": stop - 60, "stop": stop}, "info": {"size": 1000}, "database": {"id": number}}
-        self.backups.append({"label": label, "type": "full", **stamps})
+        archive = {"start": f"{timeline:08X}0000000000000004"}
+        self.backups.append({"label": label, "type": "full", "archive": archive, **stamps})
 
     def words(self) -> str:
         """Return with what the server ended that was restored last; empty where it did not."""
@@ -134,6 +137,10 @@ class Host:
             db = [{"id": 1, "system-id": 1, "version": "15"}, {"id": 2, "system-id": 2, "version": "17"}]
             entry = {"name": "main", "status": {"code": 0, "message": "ok"}, "db": db, "backup": self.backups}
             return json.dumps([entry])
+        if "archive/main/17-2" in arguments:
+            return json.dumps({name: {"type": "file", "time": time} for name, time in self.histories.items()})
+        if "archive/main/15-1" in arguments:
+            return "{}"
         if "restore" in arguments:
             self.restores.append([*arguments])
             data = next(Path(each.partition("=")[2]) for each in arguments if each.startswith("--pg1-path="))
@@ -200,9 +207,35 @@ def test_a_second_after_the_end_of_a_log_from_before_an_upgrade_is_the_end_of_it
     assert (host.root / "15" / "restored" / "restored").exists()
 
 
-def test_that_of_the_live_cluster_has_none_and_what_ends_there_failed(host: Host) -> None:
+@pytest.mark.parametrize("words", [ENDED, "FATAL:  requested timeline 2 is not a child of this server's history"])
+def test_where_the_log_of_the_live_cluster_does_not_lead_to_a_second_it_is_said_which_can_be_restored(
+    host: Host, words: str
+) -> None:
     host.add("new", NOON - 900)
-    host.ends["--type=time"] = ENDED
-    with pytest.raises(Problem, match="ended while it recovered"):
+    host.add("newer", NOON - 60)
+    host.ends["--type=time"] = words
+    with pytest.raises(Problem, match=r"(?s)ended while it recovered.*or one from 2026-11-24T11:59:01\+00 on"):
         host.restore(NOON - 300)
     assert len(host.restores) == 1
+
+
+@pytest.mark.parametrize(
+    ("second", "label", "timeline"),
+    [
+        # Before the restore, the line that it undid; from the same backup after it, the one that it began.
+        (NOON - 700, "first", "current"),
+        (NOON - 500, "second", "current"),
+        (NOON - 300, "second", "2"),
+        (NOON - 100, "third", "current"),
+        (None, "third", "latest"),
+    ],
+)
+def test_a_second_is_recovered_along_the_timeline_that_the_live_cluster_was_on_then(
+    host: Host, second: int | None, label: str, timeline: str
+) -> None:
+    host.add("first", NOON - 900)
+    host.add("second", NOON - 600)
+    host.add("third", NOON - 200, timeline=2)
+    host.histories["00000002.history"] = NOON - 400
+    host.restore(second)
+    assert host.restores[0][3:5] == [f"--set={label}", f"--target-timeline={timeline}"]
