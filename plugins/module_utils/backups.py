@@ -355,8 +355,8 @@ def totals(digests: Digests) -> tuple[int, int]:
     return len(tables), sum(rows for rows, _ in tables)
 
 
-def controlled(text: str) -> dict[str, str]:
-    """Return the settings that a server in recovery needs at least, from what pg_controldata printed.
+def controlled(*texts: str) -> dict[str, int]:
+    """Return the settings that a server in recovery needs at least, from what pg_controldata printed of clusters.
 
     Source of the rule: PostgreSQL's documentation of hot standby, "Administrator's overview".
     """
@@ -367,8 +367,11 @@ def controlled(text: str) -> dict[str, str]:
         "max_prepared_xacts": "max_prepared_transactions",
         "max_locks_per_xact": "max_locks_per_transaction",
     }
-    found = dict(re.findall(r"^(\w+) setting: +(\d+)$", text, re.MULTILINE))
-    return {setting: found[name] for name, setting in names.items() if name in found}
+    found: dict[str, int] = {}
+    for name, value in re.findall(r"^(\w+) setting: +(\d+)$", "\n".join(texts), re.MULTILINE):
+        if name in names:
+            found[names[name]] = max(int(value), found.get(names[name], 0))
+    return found
 
 
 def has_checksums(text: str) -> bool:

@@ -16,6 +16,7 @@ from ansible_collections.initech.django.plugins.module_utils.problem import Prob
 
 CONFIGURATION = Path("/etc/pgbackrest/pgbackrest.conf")
 USER = "postgres"
+PAUSED = "SELECT pg_get_wal_replay_pause_state()"
 LOCK = Path("/run/postgresql/initech-restore.lock")
 UNIT = "initech-backup@.service"
 
@@ -126,15 +127,20 @@ class Cluster:
         return tail(self.log.read_text(encoding="utf-8", errors="replace"), 12) if self.log.exists() else ""
 
     def wait(self, sql: str, answer: str) -> None:
-        """Wait until the server gives that answer, however long it takes while it is there.
+        """Wait until the server gives that answer, however long it takes while it is there and recovers.
 
         Raises:
-            Problem: it ended before; with its log.
+            Problem: it ended before, or paused, as nothing told it to; with its log.
         """
-        command = ["psql", "-XAtq", "-p", self.port(), "-d", "postgres", "-c", sql]
-        while run(command, user=USER, cwd=Path("/")).stdout.strip() != answer:
+        command = ["psql", "-XAtq", "-p", self.port(), "-d", "postgres", "-c"]
+        while run([*command, sql], user=USER, cwd=Path("/")).stdout.strip() != answer:
             if not self.is_running():
                 raise Problem(f"PostgreSQL {self.version}/{self.name} ended while it recovered:\n{self.last_words()}")
+            if sql != PAUSED and run([*command, PAUSED], user=USER, cwd=Path("/")).stdout.strip() == "paused":
+                raise Problem(
+                    f"PostgreSQL {self.version}/{self.name} paused while it recovered:\n{self.last_words()}\nA setting "
+                    "that is too low there has to be raised for the live server. Then type the same again."
+                )
             time.sleep(0.2)
 
     def controlled(self) -> str:
@@ -311,13 +317,21 @@ archive_mode = off
 ADMINISTRATOR = "local all all peer\n"
 
 
-def adopt(target: Cluster) -> None:
+def adopt(target: Cluster, live: Cluster) -> None:
     """Make a restored directory a cluster of Debian's, on a port of its own, and start it. It never archives.
+
+    Args:
+        target: what is made.
+        live: the live one.
 
     Raises:
         Problem: its server does not start.
     """
-    settings = [f"{name} = {value}\n" for name, value in backups.controlled(target.controlled()).items()]
+    # The log goes on with what was raised since the backup, and recovery would pause there.
+    known = [
+        run([each.program("pg_controldata"), "-D", each.data], user=USER).stdout for each in (live, *siblings(live))
+    ]
+    settings = [f"{name} = {value}\n" for name, value in backups.controlled(target.controlled(), *known).items()]
     files = {"postgresql.conf": ALONE + "".join(settings), "pg_hba.conf": ADMINISTRATOR, "pg_ident.conf": ""}
     owner = target.data.stat()
     for name, text in files.items():

@@ -12,8 +12,6 @@ from ansible_collections.initech.django.plugins.module_utils import backups, clu
 from ansible_collections.initech.django.plugins.module_utils.commands import DAY, run_or_fail
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 
-PAUSED = "SELECT pg_get_wal_replay_pause_state()"
-
 ENDED = "recovery ended before configured recovery target was reached"
 """What a server says that finds no commit after the chosen second."""
 
@@ -132,7 +130,7 @@ class Restore:
             Problem: it failed, or the server ended, at its start or later.
         """
         clusters.fetch(self.live, target, options, self.keep)
-        clusters.adopt(target)
+        clusters.adopt(target, self.live)
         target.wait("SELECT pg_is_in_recovery()", "f")
 
     def replace(self, options: list[str]) -> None:
@@ -213,8 +211,8 @@ def drill(backup: backups.Backup, keep: int) -> backups.Drilled:
         started = time.time()
         options = [f"--set={backup.label}", "--type=name", f"--target={here.name}", "--target-action=pause"]
         clusters.fetch(live, scratch, options, keep)
-        clusters.adopt(scratch)
-        scratch.wait(PAUSED, "paused")
+        clusters.adopt(scratch, live)
+        scratch.wait(clusters.PAUSED, "paused")
         took = time.time() - started
         backups.require_same(backup, here.digests, digests.everything(scratch.port()))
         checks = check_pages(scratch)

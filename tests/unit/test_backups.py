@@ -308,10 +308,20 @@ Data page checksum version:           {version}
 
 def test_a_server_in_recovery_gets_the_settings_that_it_needs_at_least() -> None:
     assert controlled(CONTROL) == {
-        "max_connections": "400",
-        "max_worker_processes": "8",
-        "max_prepared_transactions": "0",
-        "max_locks_per_transaction": "64",
+        "max_connections": 400,
+        "max_worker_processes": 8,
+        "max_prepared_transactions": 0,
+        "max_locks_per_transaction": 64,
+    }
+
+
+def test_of_several_clusters_each_setting_is_the_highest_as_the_log_may_come_to_it() -> None:
+    later = CONTROL.replace("400", "1000").replace("64", "32")
+    assert controlled(CONTROL, later, "") == {
+        "max_connections": 1000,
+        "max_worker_processes": 8,
+        "max_prepared_transactions": 0,
+        "max_locks_per_transaction": 64,
     }
 
 

@@ -105,6 +105,8 @@ class Host:
         restores: with which options pgBackRest was told to restore.
         ends: by these options of a restore, whose server then ends while it recovers, what it says.
         histories: when those of timelines were stored.
+        connections: the max_connections of a cluster, by its data directory.
+        pauses: whether the restored server pauses while it recovers.
     """
 
     def __init__(self, root: Path) -> None:
@@ -115,9 +117,12 @@ class Host:
         self.restores: list[list[str]] = []
         self.ends: dict[str, str] = {}
         self.histories: dict[str, int] = {}
+        self.connections: dict[str, int] = {}
+        self.pauses = False
         for path in (self.live, root / "15", root / "bin"):
             path.mkdir(parents=True)
-        (root / "bin" / "postgres").touch()
+        for name in ("postgres", "pg_controldata"):
+            (root / "bin" / name).touch()
         (root / "pgbackrest.conf").write_text(f"[main]\npg1-path={self.live}\n")
 
     def add(self, label: str, stop: int, version: int = 17, timeline: int = 1) -> None:
@@ -161,7 +166,12 @@ class Host:
                 file.write("port = 5433\n")
         if name == "pg_ctl":
             return ended(0 if "status" in arguments and self.restores and not self.words() else 3)
-        return ended(output="f" if name == "psql" and not self.words() else "")
+        if name == "pg_controldata":
+            return ended(output=f"max_connections setting: {self.connections.get(arguments[-1], 100)}")
+        if name == "psql" and not self.words():
+            state = "paused" if self.pauses else "not paused"
+            return ended(output=state if "pause_state" in arguments[-1] else "ft"[self.pauses])
+        return ended()
 
     def run_or_fail(self, command: Sequence[str | Path], *_: Any, **__: Any) -> str:
         """Do what a program would, and return what it would print."""
@@ -239,3 +249,26 @@ def test_a_second_is_recovered_along_the_timeline_that_the_live_cluster_was_on_t
     host.histories["00000002.history"] = NOON - 400
     host.restore(second)
     assert host.restores[0][3:5] == [f"--set={label}", f"--target-timeline={timeline}"]
+
+
+def settings(host: Host) -> list[str]:
+    """Return the settings of the restored cluster."""
+    return (host.root / "etc" / "17" / "restored" / "postgresql.conf").read_text().splitlines()
+
+
+@pytest.mark.parametrize(("live", "before", "highest"), [(500, 100, 500), (100, 300, 300), (50, 50, 100)])
+def test_a_restored_server_has_what_was_raised_since_its_backup_since_the_log_comes_to_it(
+    host: Host, live: int, before: int, highest: int
+) -> None:
+    host.add("new", NOON)
+    (host.root / "15" / "main").mkdir()
+    host.connections = {str(host.live): live, str(host.root / "15" / "main"): before}
+    host.restore()
+    assert f"max_connections = {highest}" in settings(host)
+
+
+def test_a_server_that_pauses_while_it_recovers_is_not_waited_for(host: Host) -> None:
+    host.add("new", NOON)
+    host.pauses = True
+    with pytest.raises(Problem, match=r"17/restored paused while it recovered(.|\n)*has to be raised for the live"):
+        host.restore()
