@@ -41,7 +41,7 @@ class Restore:
         else:
             backups.check_name(server.name, "incoming")
             server.require_absent()
-        mariadb.require_space(plan.backup)
+        self.make_room(server, plan.backup)
         if self.request.check_mode:
             return plan.backup.label
         self.bring_up_to_date()
@@ -67,6 +67,19 @@ class Restore:
             Problem: nothing will do.
         """
         return snapshots.plan(*mariadb.stored(), target, time.time())
+
+    def make_room(self, server: mariadb.Server, backup: backups.Backup) -> None:
+        """Remove what a killed restore left half-made, and then refuse a restore for which there is no space.
+
+        Raises:
+            Problem: there is not, or something cannot be removed.
+        """
+        if server.draft.exists():
+            # How much that will free is not known before.
+            if self.request.check_mode:
+                return
+            server.remove()
+        mariadb.require_space(backup)
 
     def bring_up_to_date(self) -> None:
         """Let the repository have what the live server has, if there is one."""
@@ -155,11 +168,13 @@ def drill(backup: backups.Backup, keep: int) -> backups.Drilled:
         mariadb.REPOSITORY.check()
     except Problem as problem:
         raise Problem(f"{backups.DAMAGED}\n{problem}{backups.NEXT}") from None
+    scratch = mariadb.beside("drill")
+    if scratch.draft.exists():
+        scratch.remove()
     mariadb.require_space(backup)
     here = mariadb_digests.marked(str(mariadb.LIVE.socket))
     mariadb.bring_up_to_date()
     plan = snapshots.plan([backup], mariadb.stored()[1], None, time.time())
-    scratch = mariadb.beside("drill")
     scratch.begin()
     try:
         started = time.time()

@@ -36,6 +36,7 @@ class Restore:
         self.request = request
         self.keep = keep
         self.live = clusters.live()
+        self.incoming = self.live.data.with_name(f"{self.live.name}.incoming")
         self.report: list[str] = []
 
     def run(self) -> str:
@@ -55,7 +56,7 @@ class Restore:
             backups.check_name(beside.name, self.live.name)
             beside.require_absent()
             beside.require_programs()
-        clusters.require_space(self.live, backup)
+        self.make_room(beside, backup)
         if self.request.check_mode:
             return backup.label
         self.bring_up_to_date()
@@ -89,6 +90,23 @@ class Restore:
                 f"The backup has tablespaces ({', '.join(tablespaces)}), whose places the live database uses. Restore "
                 "beside it, without restore_over_live, and move by hand."
             )
+
+    def make_room(self, beside: clusters.Cluster, backup: backups.Backup) -> None:
+        """Remove what a killed restore left half-made, and then refuse a restore for which there is no space.
+
+        Raises:
+            Problem: there is not, or something cannot be removed.
+        """
+        left = self.incoming if self.request.over_live else beside.draft
+        if left.exists():
+            # How much that will free is not known before.
+            if self.request.check_mode:
+                return
+            if self.request.over_live:
+                shutil.rmtree(self.incoming)
+            else:
+                beside.remove()
+        clusters.require_space(self.live, backup)
 
     def bring_up_to_date(self) -> None:
         """Let the archive have what the live server has, if there is one."""
@@ -139,22 +157,19 @@ class Restore:
         Raises:
             Problem: it failed; then the live cluster is what it was.
         """
-        incoming = self.live.data.with_name(f"{self.live.name}.incoming")
-        if incoming.exists():
-            shutil.rmtree(incoming)
-        source = clusters.Cluster(self.live.version, "incoming", incoming)
+        source = clusters.Cluster(self.live.version, "incoming", self.incoming)
         clusters.fetch(self.live, source, options, self.keep)
         # What it recovers with must name the place where it will be.
-        settings = incoming / "postgresql.auto.conf"
+        settings = self.incoming / "postgresql.auto.conf"
         owner = settings.stat()
-        text = settings.read_text(encoding="utf-8").replace(str(incoming), str(self.live.data))
+        text = settings.read_text(encoding="utf-8").replace(str(self.incoming), str(self.live.data))
         settings.write_text(text, encoding="utf-8")
         os.chown(settings, owner.st_uid, owner.st_gid)
 
         def prepare() -> None:
             self.live.wait("SELECT pg_is_in_recovery()", "f")
 
-        kept = servers.swap(self.live, incoming, prepare)
+        kept = servers.swap(self.live, self.incoming, prepare)
         self.report += ["Restored over the live database.", *filter(None, [kept])]
 
 
@@ -203,6 +218,8 @@ def drill(backup: backups.Backup, keep: int) -> backups.Drilled:
     if wrong:
         raise Problem(backups.DAMAGED + backups.listing(wrong) + backups.NEXT)
     scratch = live.beside("drill")
+    if scratch.draft.exists():
+        scratch.remove()
     clusters.require_space(live, backup)
     here = digests.marked(live.port(), f"initech-drill-{datetime.now(timezone.utc):%Y%m%dT%H%M%SZ}")
     clusters.bring_up_to_date(live)

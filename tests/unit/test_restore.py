@@ -7,13 +7,16 @@ import shutil
 import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from ansible_collections.initech.django.plugins.module_utils import (
     backups,
     clusters,
+    digests,
     mariadb,
+    mariadb_digests,
     recovery_mariadb,
     recovery_postgresql,
     restic,
@@ -107,6 +110,7 @@ class Host:
         histories: when those of timelines were stored.
         connections: the max_connections of a cluster, by its data directory.
         pauses: whether the restored server pauses while it recovers.
+        is_running: whether the live server is.
     """
 
     def __init__(self, root: Path) -> None:
@@ -118,9 +122,11 @@ class Host:
         self.ends: dict[str, str] = {}
         self.histories: dict[str, int] = {}
         self.connections: dict[str, int] = {}
-        self.pauses = False
-        for path in (self.live, root / "15", root / "bin"):
+        self.pauses = self.is_running = False
+        configuration = root / "etc" / "17" / "main"
+        for path in (self.live, root / "15", root / "bin", configuration):
             path.mkdir(parents=True)
+        (configuration / "postgresql.conf").write_text("port = 5432\n")
         for name in ("postgres", "pg_controldata"):
             (root / "bin" / name).touch()
         (root / "pgbackrest.conf").write_text(f"[main]\npg1-path={self.live}\n")
@@ -130,11 +136,12 @@ class Host:
         number = 2 if version == 17 else 1
         stamps = {"timestamp": {"start": stop - 60, "stop": stop}, "info": {"size": 1000}, "database": {"id": number}}
         archive = {"start": f"{timeline:08X}0000000000000004"}
-        self.backups.append({"label": label, "type": "full", "archive": archive, **stamps})
+        databases = {"database-ref": [{"name": "shop"}]}
+        self.backups.append({"label": label, "type": "full", "archive": archive, **databases, **stamps})
 
     def words(self) -> str:
         """Return with what the server ended that was restored last; empty where it did not."""
-        return next((self.ends[each] for each in self.restores[-1] if each in self.ends), "")
+        return next((self.ends[each] for told in self.restores[-1:] for each in told if each in self.ends), "")
 
     def pgbackrest(self, *arguments: str) -> str:
         """Do what pgBackRest would, and return what it would print."""
@@ -142,6 +149,8 @@ class Host:
             db = [{"id": 1, "system-id": 1, "version": "15"}, {"id": 2, "system-id": 2, "version": "17"}]
             entry = {"name": "main", "status": {"code": 0, "message": "ok"}, "db": db, "backup": self.backups}
             return json.dumps([entry])
+        if "verify" in arguments:
+            return "status: ok"
         if "archive/main/17-2" in arguments:
             return json.dumps({name: {"type": "file", "time": time} for name, time in self.histories.items()})
         if "archive/main/15-1" in arguments:
@@ -165,7 +174,8 @@ class Host:
             with (configuration / "postgresql.conf").open("a") as file:
                 file.write("port = 5433\n")
         if name == "pg_ctl":
-            return ended(0 if "status" in arguments and self.restores and not self.words() else 3)
+            there = "status" in arguments and (self.is_running or (self.restores and not self.words()))
+            return ended(0 if there else 3)
         if name == "pg_controldata":
             return ended(output=f"max_connections setting: {self.connections.get(arguments[-1], 100)}")
         if name == "psql" and not self.words():
@@ -176,6 +186,18 @@ class Host:
     def run_or_fail(self, command: Sequence[str | Path], *_: Any, **__: Any) -> str:
         """Do what a program would, and return what it would print."""
         return self.run(command).stdout
+
+    def leave(self, name: str) -> Path:
+        """Leave what a killed restore does, so that there is no more space until it is removed, and return it."""
+        left = self.live.with_name(name)
+        left.mkdir()
+        left.with_name(f"{name}.restoring").touch()
+        return left
+
+    def usage(self, _: Path) -> Any:
+        """Return how much space there is."""
+        names = ("restored", "drill", "main.incoming", "mysql-restored", "mysql-drill")
+        return SimpleNamespace(free=0 if any(self.live.with_name(name).exists() for name in names) else 1 << 30)
 
     def restore(self, second: int | None = None, check_mode: bool = False, over_live: str = "") -> list[str]:
         """Restore, and return the report."""
@@ -188,6 +210,8 @@ def host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Host:
     """Return a host on which everything is in a directory."""
     made = Host(tmp_path)
     monkeypatch.setattr(clusters, "CONFIGURATION", tmp_path / "pgbackrest.conf")
+    monkeypatch.setattr(shutil, "disk_usage", made.usage)
+    monkeypatch.setattr(shutil, "chown", lambda *_: None)
     monkeypatch.setattr(clusters, "run", made.run)
     monkeypatch.setattr(clusters, "run_or_fail", made.run_or_fail)
     cluster = clusters.Cluster
@@ -272,3 +296,87 @@ def test_a_server_that_pauses_while_it_recovers_is_not_waited_for(host: Host) ->
     host.pauses = True
     with pytest.raises(Problem, match=r"17/restored paused while it recovered(.|\n)*has to be raised for the live"):
         host.restore()
+
+
+# Space
+
+
+@pytest.mark.parametrize(("word", "name"), [("", "restored"), ("shop", "main.incoming")])
+def test_what_a_killed_restore_left_is_removed_before_the_space_is_judged(host: Host, word: str, name: str) -> None:
+    host.add("new", NOON)
+    host.leave(name)
+    assert host.restore(over_live=word)[1].startswith("Restored")
+
+
+@pytest.mark.parametrize(("word", "name"), [("", "restored"), ("shop", "main.incoming")])
+def test_in_check_mode_it_stays_and_the_space_that_it_takes_refuses_nothing(host: Host, word: str, name: str) -> None:
+    host.add("new", NOON)
+    left = host.leave(name)
+    host.restore(over_live=word, check_mode=True)
+    assert left.exists()
+
+
+def test_nothing_is_removed_for_a_restore_that_is_refused(host: Host) -> None:
+    host.add("new", NOON)
+    left = host.leave("main.incoming")
+    with pytest.raises(Problem, match="name it: -e restore_over_live=shop"):
+        host.restore(over_live="yes")
+    assert left.exists()
+
+
+def test_without_space_a_restore_is_refused(host: Host) -> None:
+    host.add("new", NOON)
+    host.live.with_name("drill").mkdir()
+    with pytest.raises(Problem, match="has 0 MB of free space, and a restore needs 256 MB"):
+        host.restore()
+
+
+def marked(*_: str) -> None:
+    """Stand in for what comes after the space was judged.
+
+    Raises:
+        Problem: always.
+    """
+    raise Problem("There was space.")
+
+
+def test_what_a_killed_drill_left_is_removed_before_the_space_is_judged(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host.add("new", NOON)
+    host.is_running = True
+    host.leave("drill")
+    monkeypatch.setattr(digests, "marked", marked)
+    with pytest.raises(Problem, match=r"There was space\."):
+        recovery_postgresql.drill(recovery_postgresql.newest(), 0)
+
+
+@pytest.fixture
+def maria(host: Host, monkeypatch: pytest.MonkeyPatch) -> Host:
+    """Return a host that has MariaDB, with a backup."""
+    running = SimpleNamespace(returncode=0, stdout="active")
+    live = mariadb.Server("", host.live.with_name("mysql"), host.root / "socket", "mariadb.service")
+    monkeypatch.setattr(mariadb, "LIVE", live)
+    monkeypatch.setattr(mariadb, "run", lambda *_, **__: running)
+    monkeypatch.setattr(mariadb, "run_or_fail", lambda *_, **__: "")
+    for name in ("run", "check"):
+        monkeypatch.setattr(restic.Repository, name, lambda *_, **__: "")
+    whole = backups.Backup("whole", "full", NOON - 60, NOON, 0)
+    monkeypatch.setattr(mariadb, "stored", lambda: ([whole], []))
+    monkeypatch.setattr(mariadb, "bring_up_to_date", marked)
+    monkeypatch.setattr(mariadb_digests, "marked", marked)
+    monkeypatch.setattr(recovery_mariadb, "rebuild", marked)
+    return host
+
+
+def test_with_mariadb_it_is_the_same(maria: Host) -> None:
+    request = backups.Request("restored", "", "", check_mode=False)
+    left = maria.leave("mysql-restored")
+    recovery_mariadb.restore(backups.Request("restored", "", "", check_mode=True), 0)
+    assert left.exists()
+    with pytest.raises(Problem, match=r"There was space\."):
+        recovery_mariadb.restore(request, 0)
+    shutil.rmtree(left)
+    maria.leave("mysql-drill")
+    with pytest.raises(Problem, match=r"There was space\."):
+        recovery_mariadb.drill(mariadb.stored()[0][0], 0)
