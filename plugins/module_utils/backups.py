@@ -226,14 +226,16 @@ def timeline_at(archive: str, second: float) -> int:
     return max((int(name[:8], 16) for name, moment in stored.items() if moment + 1 <= second), default=1)
 
 
-def unreached(backup: Backup, backups: Sequence[Backup], target: float) -> str:
+def unreached(backup: Backup, backups: Sequence[Backup], target: float | None) -> str:
     """Return what to type where recovery does not come as far as it was to go.
 
     Args:
         backup: where it began.
         backups: all of them, the oldest first.
-        target: the second.
+        target: the second; None is the newest.
     """
+    if target is None:
+        return f"Backup {backup.label} is from before a restore over the live database. Take a new one with: {TAKE}"
     later = [each.stop for each in backups if each.stop >= target]
     return (
         f"From backup {backup.label} the write-ahead log does not lead to restore_time, {utc(target)}: that is after "

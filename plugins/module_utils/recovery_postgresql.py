@@ -15,7 +15,12 @@ from ansible_collections.initech.django.plugins.module_utils.problem import Prob
 ENDED = "recovery ended before configured recovery target was reached"
 """What a server says that finds no commit after the chosen second."""
 
-ASTRAY = (ENDED, "not a child of this server's history", "forked from backup timeline")
+ASTRAY = (
+    ENDED,
+    "is not a child of this server's history",
+    "forked from backup timeline",
+    "is not in the history of target timeline",
+)
 """What it or pgBackRest says where a backup does not lead to that second."""
 
 
@@ -67,7 +72,7 @@ class Restore:
             else:
                 self.put_beside(beside, backup, target, timeline)
         except Problem as problem:
-            if target is None or not any(words in str(problem) for words in ASTRAY):
+            if not any(words in str(problem) for words in ASTRAY):
                 raise
             raise Problem(f"{problem}\n{backups.unreached(backup, listed, target)}") from None
         return backup.label

@@ -253,6 +253,13 @@ def test_where_the_log_of_the_live_cluster_does_not_lead_to_a_second_it_is_said_
     assert len(host.restores) == 1
 
 
+def test_where_no_backup_was_taken_since_a_restore_over_the_live_cluster_it_is_said_to_take_one(host: Host) -> None:
+    host.add("new", NOON)
+    host.ends["--type=default"] = "FATAL:  requested timeline 2 is not a child of this server's history"
+    with pytest.raises(Problem, match=r"Take a new one with: ansible-playbook backup\.yml"):
+        host.restore()
+
+
 @pytest.mark.parametrize(
     ("second", "label", "timeline"),
     [
