@@ -54,6 +54,12 @@ class Backups:
         command = f"cd / && runuser -u postgres -- psql -XAtq --cluster $(ls /etc/postgresql)/{cluster} -d slow_sql"
         return self.demo.host(f'{command} -c "{text}"')
 
+    def second(self) -> str:
+        """Return a second that begins after all that was committed, and wait until it is over."""
+        moment = self.sql("SELECT date_trunc('second', clock_timestamp() AT TIME ZONE 'UTC') + interval '1 s'")
+        until(lambda: self.sql(f"SELECT clock_timestamp() AT TIME ZONE 'UTC' > '{moment}'") == "t")
+        return json.dumps({"restore_time": f"{moment}+00"})
+
     def failed(self) -> str:
         """Return the units that failed."""
         return self.demo.host("systemctl --failed --plain --no-legend")
@@ -111,10 +117,9 @@ def test_a_restore_to_a_chosen_second_has_what_was_committed_before_it_and_nothi
         "INSERT INTO sold SELECT n, md5(n::text) FROM generate_series(1, 5000) n"
     )
     kept = backups.sql("SELECT count(*), md5(string_agg(note, '' ORDER BY id)) FROM sold")
-    moment = backups.sql("SELECT date_trunc('second', clock_timestamp() AT TIME ZONE 'UTC') + interval '1 s'")
-    until(lambda: backups.sql(f"SELECT clock_timestamp() AT TIME ZONE 'UTC' > '{moment}'") == "t")
+    moment = backups.second()
     backups.sql("DELETE FROM sold WHERE id > 100; INSERT INTO sold VALUES (0, 'later')")
-    restored = backups.good("restore", "-e", json.dumps({"restore_time": f"{moment}+00"}))
+    restored = backups.good("restore", "-e", moment)
     assert backups.sql("SELECT count(*), md5(string_agg(note, '' ORDER BY id)) FROM sold", "restored") == kept
     assert backups.sql("SELECT count(*) FROM sold") == "101"
     assert "sudo -u postgres psql --cluster" in restored.text
@@ -127,19 +132,22 @@ def test_a_restore_to_a_chosen_second_has_what_was_committed_before_it_and_nothi
 
 
 def test_over_the_live_database_only_with_its_name_and_then_what_was_there_is_kept(backups: Backups) -> None:
-    moment = backups.sql("SELECT date_trunc('second', clock_timestamp() AT TIME ZONE 'UTC') + interval '1 s'")
-    until(lambda: backups.sql(f"SELECT clock_timestamp() AT TIME ZONE 'UTC' > '{moment}'") == "t")
-    backups.sql("DROP TABLE sold")
-    time_argument = json.dumps({"restore_time": f"{moment}+00"})
-    refused = backups.play("restore", "-e", time_argument, "-e", "restore_over_live=yes")
+    moment = backups.second()
+    backups.sql("DROP TABLE sold; CREATE TABLE undone (id int)")
+    undone = backups.second()
+    refused = backups.play("restore", "-e", moment, "-e", "restore_over_live=yes")
     assert refused.code != 0
     assert "name it: -e restore_over_live=slow_sql" in refused.text
-    restored = backups.good("restore", "-e", time_argument, "-e", "restore_over_live=slow_sql")
+    restored = backups.good("restore", "-e", moment, "-e", "restore_over_live=slow_sql")
     assert "What was there before is kept in" in restored.text
     assert "What was there before is kept in /srv/slow-sql/media.restored.before-" in restored.text
     assert backups.sql("SELECT count(*) FROM sold") == "101"
     assert "Ten slow queries" in backups.demo.get("/")
     assert backups.demo.host("cat /srv/slow-sql/media.restored/a") == "uploaded"
+    # What that undid is still there.
+    backups.good("restore", "-e", undone, "-e", "restore_name=undone")
+    assert backups.sql("SELECT count(*) FROM undone", "undone") == "0"
+    backups.demo.host("pg_dropcluster --stop $(ls /etc/postgresql) undone")
 
 
 def test_the_drill_finds_the_live_rows_in_the_newest_backup_on_the_new_timeline_too(backups: Backups) -> None:
