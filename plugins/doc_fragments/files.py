@@ -43,6 +43,7 @@ options:
         description:
           - A command that fails where the content is no good, with C(%s) in place of a file that has it.
           - Or C(unit), to have systemd tell. A program that the unit starts need not be there yet.
+          - It finds directories that are named before it made, and other files as they were.
         type: str
         default: ""
 """

@@ -8,6 +8,7 @@ import shlex
 import shutil
 import stat
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -103,38 +104,52 @@ class Entry:
         # Not read_text, to which \r\n is \n: a file with those would differ from itself.
         return State(FILE, self.path.read_bytes().decode("utf-8", errors="replace"), attributes(self.path))
 
-    def make(self, found: State) -> None:
-        """Have there what should be, in place of what was found.
+    @property
+    def draft(self) -> Path:
+        """Where the content stands before it is in place."""
+        # Hidden, and with a suffix that neither systemd nor nginx nor a database takes for one of theirs.
+        return self.path.with_name(f".{self.path.name}.draft")
+
+    def prepare(self, found: State) -> None:
+        """Have there a directory, or the draft of a file. What was found there is as it was.
 
         Raises:
             Problem: the content is no good, there is no such user or group, or the disk is full.
         """
         with room(self.path.parent):
-            if self.state == ABSENT:
-                self.path.unlink()
-            elif self.state == DIRECTORY:
+            if self.state == DIRECTORY:
                 self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
                 self._own(self.path)
-            elif (found.kind, found.content) == (FILE, self.content):
-                self._own(self.path)
-            else:
-                self._write()
+            elif self.state == FILE:
+                self._write_draft()
+                if not self._has_content(found) and (wrong := self._wrong_with(self.draft)):
+                    raise Problem(f"{self.path} stays as it is, since this would be no good:\n{wrong}")
 
-    def _write(self) -> None:
-        # Hidden, and with a suffix that neither systemd nor nginx nor a database takes for one of theirs.
-        draft = self.path.with_name(f".{self.path.name}.draft")
-        draft.unlink(missing_ok=True)
+    def make(self, found: State) -> None:
+        """Have there what should be, in place of what was found, once it is prepared.
+
+        Raises:
+            Problem: the disk is full.
+        """
+        with room(self.path.parent):
+            if self.state == ABSENT:
+                self.path.unlink()
+            elif self.state == FILE and self._has_content(found):
+                self._own(self.path)
+            elif self.state == FILE:
+                self.draft.replace(self.path)
+
+    def _has_content(self, found: State) -> bool:
+        return (found.kind, found.content) == (FILE, self.content)
+
+    def _write_draft(self) -> None:
+        self.draft.unlink(missing_ok=True)
         try:
-            with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+            with open(os.open(self.draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
                 file.write(self.content)
-            self._own(draft)
-            if wrong := self._wrong_with(draft):
-                raise Problem(f"{self.path} stays as it is, since this would be no good:\n{wrong}")
-            draft.replace(self.path)
         except FileNotFoundError:
             raise Problem(f"{self.path}: there is no directory {self.path.parent}") from None
-        finally:
-            draft.unlink(missing_ok=True)
+        self._own(self.draft)
 
     def _wrong_with(self, draft: Path) -> str:
         if not self.validate:
@@ -203,25 +218,38 @@ def attributes(path: Path) -> str:
     return f"{owners} {stat.S_IMODE(path.stat().st_mode):04o}"
 
 
-def place(entry: Entry, *, is_check: bool) -> dict[str, str] | None:
-    """Have a file or directory as it should be.
+def place(entries: Sequence[Entry], *, is_check: bool) -> list[dict[str, str]]:
+    """Have files and directories as they should be. No file is changed before all of them were found to be good.
+
+    Directories are made before that, since a draft stands beside the file, where its own program may want to see it.
 
     Args:
-        entry: which.
+        entries: which.
         is_check: whether nothing is to be changed.
 
     Returns:
-        What has changed, as Ansible shows it, or None.
+        What has changed, as Ansible shows it.
 
     Raises:
         Problem: that cannot be.
     """
-    wanted, found = entry.wanted, entry.found()
-    if wanted == found:
-        return None
+    changes = [(entry, wanted, found) for entry in entries if (wanted := entry.wanted) != (found := entry.found())]
     if not is_check:
-        entry.make(found)
-    headers = {"before_header": str(entry.path), "after_header": str(entry.path)}
+        try:
+            for entry, _, found in changes:
+                entry.prepare(found)
+            for entry, _, found in changes:
+                entry.make(found)
+        finally:
+            for draft in [entry.draft for entry, _, _ in changes if entry.state == FILE]:
+                # Of a file that is not there either, a file system that is read-only would say that it is.
+                if draft.exists():
+                    draft.unlink()
+    return [_told(entry.path, wanted, found) for entry, wanted, found in changes]
+
+
+def _told(path: Path, wanted: State, found: State) -> dict[str, str]:
+    headers = {"before_header": str(path), "after_header": str(path)}
     if wanted.content == found.content:
         return {
             **headers,

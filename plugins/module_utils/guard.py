@@ -57,8 +57,7 @@ def change(entries: Sequence[Entry], apply: Sequence[str], undo: Sequence[str], 
     if changes:
         _set(entries, undo, seconds)
         try:
-            for entry in entries:
-                place(entry, is_check=False)
+            place(entries, is_check=False)
             for command in apply:
                 _checked(command)
         except Problem:
@@ -69,7 +68,7 @@ def change(entries: Sequence[Entry], apply: Sequence[str], undo: Sequence[str], 
 
 def foreseen(entries: Sequence[Entry]) -> list[dict[str, str]]:
     """Return what would change."""
-    return [found for entry in entries if (found := place(entry, is_check=True))]
+    return place(entries, is_check=True)
 
 
 def take_back() -> None:

@@ -73,8 +73,9 @@ def found(directory: Path, name: str) -> certificates.Pair | None:
 
 def write(directory: Path, name: str, pair: certificates.Pair) -> None:
     """Write both, the key first: nginx is reloaded when both are there."""
-    for suffix, content, mode in (("key", pair.key, "0600"), ("crt", pair.certificate, "0644")):
-        place(Entry(directory / f"{name}.{suffix}", content=content.decode(), mode=mode), is_check=False)
+    key = Entry(directory / f"{name}.key", content=pair.key.decode(), mode="0600")
+    certificate = Entry(directory / f"{name}.crt", content=pair.certificate.decode(), mode="0644")
+    place([key, certificate], is_check=False)
 
 
 def renew(
@@ -98,7 +99,7 @@ def renew(
         return False, pair
     pair = certificates.issue(by, names, now)
     if not is_check:
-        place(Entry(directory, state="directory"), is_check=False)
+        place([Entry(directory, state="directory")], is_check=False)
         if is_lost:
             write(directory, "authority", by)
         write(directory, name, pair)

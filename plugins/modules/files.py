@@ -14,8 +14,8 @@ short_description: Have several files and directories as they should be
 description:
   - For what a role writes in one step. M(ansible.builtin.template) takes one file, and runs two modules on the host for
     it, which is a second in each run.
-  - A file is there whole or not at all, with its owner and mode from the first byte on. Nothing is written that its own
-    command finds wrong; in check mode, where that program may not be there yet, it is not asked.
+  - A file is there whole or not at all, with its owner and mode from the first byte on. Where its own command finds one
+    wrong, none is changed; in check mode, where that program may not be there yet, it is not asked.
   - A link in place of a file is replaced, and what it leads to is left alone. A link to a directory is a directory.
 author: The initech.django team
 extends_documentation_fragment: [initech.django.files]
@@ -47,14 +47,11 @@ paths:
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(argument_spec=specification(), supports_check_mode=True)
-    changes = []
+    entries = [Entry(**{**options, "path": Path(options["path"])}) for options in module.params["files"]]
     try:
-        for options in module.params["files"]:
-            entry = Entry(**{**options, "path": Path(options["path"])})
-            changes.append(place(entry, is_check=module.check_mode))
+        diff = place(entries, is_check=module.check_mode)
     except Problem as problem:
-        module.fail_json(msg=str(problem), changed=any(changes))
-    diff = [change for change in changes if change]
+        module.fail_json(msg=str(problem))
     module.exit_json(changed=bool(diff), paths=[change["after_header"] for change in diff], diff=diff)
 
 

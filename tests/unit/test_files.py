@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
+from unittest.mock import patch
 
 import pytest
+from ansible.module_utils.testing import patch_module_args
 from ansible_collections.initech.django.plugins.module_utils import files
 from ansible_collections.initech.django.plugins.module_utils.files import Entry, place
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
+from ansible_collections.initech.django.plugins.modules.files import main
 from ansible_collections.initech.django.tests.templates.render import needs
 
 OWNER, GROUP = Path(__file__).owner(), Path(__file__).group()
@@ -25,8 +29,13 @@ def _umask() -> Any:
     os.umask(before)
 
 
+def entry(path: Path, **options: str) -> Entry:
+    return Entry(path, **{"owner": OWNER, "group": GROUP, **options})
+
+
 def placed(path: Path, is_check: bool = False, /, **options: str) -> dict[str, str] | None:
-    return place(Entry(path, **{"owner": OWNER, "group": GROUP, **options}), is_check=is_check)
+    changes = place([entry(path, **options)], is_check=is_check)
+    return changes[0] if changes else None
 
 
 def mode(path: Path) -> int:
@@ -204,3 +213,54 @@ def test_a_file_in_no_directory_is_told(tmp_path: Path) -> None:
 def test_a_path_has_to_be_absolute() -> None:
     with pytest.raises(Problem, match=r"a\.conf is no absolute path"):
         placed(Path("a.conf"))
+
+
+# Several
+
+
+def written(*entries: Entry) -> dict[str, Any]:
+    """Return what the module makes of several."""
+    given = [{**vars(each), "path": str(each.path)} for each in entries]
+    with patch_module_args({"files": given}), patch("sys.stdout") as stdout, pytest.raises(SystemExit):
+        main()
+    result: dict[str, Any] = json.loads("".join(call.args[0] for call in stdout.write.call_args_list))
+    return result
+
+
+@pytest.mark.parametrize(
+    "last",
+    [{"content": "if\n", "validate": "sh -n %s"}, {"content": "x", "owner": "no-such-user"}, {"state": "directory"}],
+)
+def test_where_one_is_no_good_all_stay_as_they_are(tmp_path: Path, last: dict[str, str]) -> None:
+    """Those before it would be in place, and the next run would find nothing changed of which to tell a daemon."""
+    for name in ("mode", "gone", "last"):
+        (tmp_path / name).write_text("kept")
+    before = mode(tmp_path / "mode")
+    first = [
+        entry(tmp_path / "new", content="x", validate="sh -n %s"),
+        entry(tmp_path / "mode", content="kept", mode="0640"),
+        entry(tmp_path / "gone", state="absent"),
+    ]
+    result = written(*first, entry(tmp_path / "last", **last))
+    assert (result["failed"], str(tmp_path / "last") in result["msg"]) == (True, True)
+    assert sorted(os.listdir(tmp_path)) == ["gone", "last", "mode"]
+    assert (mode(tmp_path / "mode"), (tmp_path / "last").read_text()) == (before, "kept")
+    assert written(*first)["paths"] == [str(each.path) for each in first]
+
+
+def test_a_directory_is_there_before_the_program_looks_at_a_file_in_it(tmp_path: Path) -> None:
+    place = tmp_path / "place"
+    result = written(
+        entry(place, state="directory", mode="0700"), entry(place / "run", content="true", validate="sh -n %s")
+    )
+    assert result["paths"] == [str(place), str(place / "run")]
+    assert os.listdir(place) == ["run"]
+
+
+def test_a_program_that_looks_at_one_finds_the_others_as_they_were(tmp_path: Path) -> None:
+    (tmp_path / "first").write_text("old")
+    result = written(
+        entry(tmp_path / "first", content="new"),
+        entry(tmp_path / "second", content="x", validate=f"sh -c 'test \"$(cat {tmp_path}/first)\" = old' - %s"),
+    )
+    assert len(result["paths"]) == 2
