@@ -27,7 +27,9 @@ CONFIGURATION = {
     # Our own copy is one.
     "safe.bareRepository": "all",
     # What is packed is what is committed, for the app to read.
+    "core.attributesFile": os.devnull,
     "core.autocrlf": "false",
+    "core.eol": "lf",
     "tar.umask": "0002",
 }
 """What git does here whatever the configuration of whoever deploys says."""
@@ -76,6 +78,8 @@ def git(directory: Path, *arguments: str, keep: int | None = None) -> tuple[bool
     for number, (key, value) in enumerate(CONFIGURATION.items(), configured):
         environment.update({f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value})
     environment |= {
+        # Those of the machine, which no configuration names.
+        "GIT_ATTR_NOSYSTEM": "1",
         # A question nobody can answer would hang the run.
         "GIT_TERMINAL_PROMPT": "0",
         "GIT_SSH_COMMAND": os.environ.get("GIT_SSH_COMMAND", "ssh -o BatchMode=yes"),
@@ -146,7 +150,9 @@ def _clone(repository: str, directory: Path, lock: int) -> None:
     """
     draft = directory.with_name(f"{directory.name}.draft")
     shutil.rmtree(draft, ignore_errors=True)
-    ok, output = git(directory.parent, "clone", "--quiet", "--mirror", repository, draft.name, keep=lock)
+    # Without what the configuration of whoever deploys puts into each new repository.
+    how = ("--quiet", "--mirror", "--template=")
+    ok, output = git(directory.parent, "clone", *how, repository, draft.name, keep=lock)
     if not ok:
         raise Problem(f"git cannot clone {repository}:\n{tail(output, 6)}\nCorrect release_repository.")
     draft.replace(directory)
@@ -204,7 +210,9 @@ def pack(source: Source, cache: Path) -> Path:
         if not ok:
             raise Problem(f"git cannot pack {source.name}:\n{tail(output, 6)}")
 
-    return archives.provide(cache / "archives" / f"{source.tree}.tar", write)
+    # What was packed by other rules is not used.
+    rules = sha256(repr(CONFIGURATION).encode()).hexdigest()[:8]
+    return archives.provide(cache / "archives" / f"{source.tree}.{rules}.tar", write)
 
 
 def read_files(archive: Path) -> dict[str, bytes]:

@@ -10,9 +10,11 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from ansible_collections.initech.django.plugins.module_utils.git import (
+    CONFIGURATION,
     LARGE,
     Source,
     check_repository,
@@ -21,6 +23,7 @@ from ansible_collections.initech.django.plugins.module_utils.git import (
     read_files,
     resolve,
 )
+from ansible_collections.initech.django.plugins.module_utils.git import git as run_git
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 
 Git = Callable[..., str]
@@ -181,13 +184,24 @@ def test_a_remote_is_asked_whatever_the_configuration_of_whoever_deploys_says(
         assert resolve(remote, version, "", cache).commit == newest
 
 
-@pytest.mark.parametrize("configuration", ["[tar]\numask = user", "[core]\nautocrlf = true"])
+@pytest.mark.parametrize(
+    ("configuration", "committed"),
+    [
+        ("[tar]\numask = user", ""),
+        ("[core]\nautocrlf = true", ""),
+        ("[core]\neol = crlf", "* text=auto\n"),
+        ("[core]\nattributesFile = {}/git/attributes", ""),
+    ],
+)
 def test_what_is_packed_is_the_same_whatever_the_configuration_of_whoever_packs_says(
-    local: Path, cache: Path, commit: Commit, monkeypatch: pytest.MonkeyPatch, configuration: str
+    local: Path, cache: Path, commit: Commit, monkeypatch: pytest.MonkeyPatch, configuration: str, committed: str
 ) -> None:
-    commit(local, {"manage.sh": "#!/bin/sh\n"})
-    (local.parent / "gitconfig").write_text(configuration)
+    commit(local, {"manage.sh": "#!/bin/sh\n", ".gitattributes": f"{committed}.gitattributes export-ignore\n"})
+    (local.parent / "gitconfig").write_text(configuration.format(local.parent))
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(local.parent / "gitconfig"))
+    attributes = local.parent / "git" / "attributes"
+    attributes.parent.mkdir()
+    attributes.write_text("manage.sh export-ignore\n")
     before = os.umask(0o077)
     try:
         archive = pack(resolve(str(local), "main", "", cache), cache)
@@ -196,6 +210,40 @@ def test_what_is_packed_is_the_same_whatever_the_configuration_of_whoever_packs_
     assert read_files(archive) == {"manage.sh": b"#!/bin/sh\n"}
     with tarfile.open(archive) as tar:
         assert [member.mode for member in tar] == [0o664]
+
+
+def test_attributes_that_somebody_or_a_machine_has_for_all_repositories_change_nothing_either(
+    local: Path, cache: Path, commit: Commit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit(local, {"a": "1"})
+    (local.parent / "git").mkdir()
+    (local.parent / "git" / "attributes").write_text("a export-ignore\n")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(local.parent))
+    assert read_files(pack(resolve(str(local), "main", "", cache), cache)) == {"a": b"1"}
+    assert run_git(local, "-c", "alias.told=!printenv GIT_ATTR_NOSYSTEM", "told") == (True, "1")
+
+
+def test_what_somebody_has_put_into_each_new_repository_of_his_changes_nothing_either(
+    local: Path, remote: str, cache: Path, commit: Commit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit(local, {"a": "1"})
+    (local.parent / "template" / "info").mkdir(parents=True)
+    (local.parent / "template" / "info" / "attributes").write_text("a export-ignore\n")
+    (local.parent / "gitconfig").write_text(f"[init]\ntemplateDir = {local.parent}/template\n")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(local.parent / "gitconfig"))
+    assert read_files(pack(resolve(remote, "main", "", cache), cache)) == {"a": b"1"}
+
+
+def test_what_was_packed_by_other_rules_is_not_used(local: Path, cache: Path, commit: Commit) -> None:
+    commit(local, {"a": "1"})
+    source = resolve(str(local), "main", "", cache)
+    old = cache / "archives" / f"{source.tree}.tar"
+    old.parent.mkdir(parents=True)
+    old.touch()
+    first = pack(source, cache)
+    assert read_files(first) == {"a": b"1"}
+    with patch.dict(CONFIGURATION, {"core.eol": "crlf"}):
+        assert pack(source, cache) not in (first, old)
 
 
 def test_runs_that_ask_a_remote_at_once_do_not_stand_in_each_others_way(
@@ -342,7 +390,8 @@ def test_the_same_tree_is_packed_once_whatever_commit_it_stands_in(
     assert first != second
     archives = [(pack(source, cache), pack(source, cache).stat().st_ino) for source in sources]
     assert archives[0] == archives[1]
-    assert [path.name for path in (cache / "archives").iterdir()] == [f"{sources[0].tree}.tar"]
+    assert list((cache / "archives").iterdir()) == [archives[0][0]]
+    assert archives[0][0].name.startswith(f"{sources[0].tree}.")
 
 
 def test_what_git_is_told_not_to_export_is_not_packed(local: Path, cache: Path, commit: Commit) -> None:
