@@ -19,6 +19,7 @@ from ansible_collections.initech.django.plugins.module_utils.lease import (
     refusal,
     where_and_since,
 )
+from ansible_collections.initech.django.plugins.module_utils.packing import require_one_app
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 
 LOOK_SECONDS = 1
@@ -46,12 +47,14 @@ class ActionModule(ActionBase):
         _, options = self.validate_argument_spec(
             {
                 "app_name": {"type": "str", "required": True},
+                "apps": {"type": "dict", "default": {}},
                 "kind": {"type": "str", "choices": ["deploy", "rollback"], "default": "deploy"},
                 "version": {"type": "str", "required": True},
                 "wait": {"type": "str", "default": ""},
             }
         )
         try:
+            require_one_app(options["apps"])
             wait = duration(options["wait"])
             # In check mode nothing is changed, and so nobody has to be kept from anything.
             result.update({"changed": False, "id": ""} if self._task.check_mode else {})

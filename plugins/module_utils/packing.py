@@ -21,7 +21,7 @@ from ansible_collections.initech.django.plugins.module_utils.wheels import pack_
 
 
 def require_one_app(apps: Mapping[str, str]) -> None:
-    """Require that all hosts of a run have the same app: one project is packed, with the variables of the first.
+    """Require that all hosts of a run have the same app: one project is packed, and one host has the others go back.
 
     Args:
         apps: the name of the app of each host.
@@ -34,7 +34,7 @@ def require_one_app(apps: Mapping[str, str]) -> None:
         hosts.setdefault(app, []).append(host)
     if len(hosts) > 1:
         raise Problem(
-            f"A run deploys one app, and this one has {' and '.join(hosts)}. Type the same for each of them, with "
+            f"A run is of one app, and this one has {' and '.join(hosts)}. Type the same for each of them, with "
             + " and with ".join(f"-l {','.join(names)}" for names in hosts.values())
         )
 

@@ -17,6 +17,10 @@ options:
     description: The app.
     type: str
     required: true
+  apps:
+    description: The name of the app of each host of the run. More than one is refused.
+    type: dict
+    default: {}
   kind:
     description: What is going to be done, for the message that others get.
     type: str

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
-from ansible_collections.initech.django.tests.templates.render import evaluate, variables
+from ansible.plugins.action import ActionBase
+from ansible_collections.initech.django.plugins.action import lease, pack
+from ansible_collections.initech.django.tests.templates.render import evaluate, load_tasks, variables
 
 NEW, OLD = "20261125T101500Z-bbbbbbbb", "20261124T101500Z-aaaaaaaa"
 
@@ -92,3 +95,24 @@ def test_why_the_release_was_not_made_live_is_said(variables: dict[str, Any], wo
 def test_the_apps_of_a_run_are_those_of_its_hosts_or_that_of_the_play() -> None:
     known = known_by({**host("one"), "app_name": "blog"}, host("two"))
     assert evaluate(known["__release_apps"], known) == {"one": "blog", "two": "shop"}
+
+
+@pytest.mark.parametrize(
+    ("file", "action", "options"),
+    [
+        ("pack", pack.ActionModule, {"repository": "/no/such", "version": "main"}),
+        # A rollback packs nothing.
+        ("lease", lease.ActionModule, {"app_name": "shop", "version": "v1.4"}),
+    ],
+)
+def test_a_run_with_the_hosts_of_two_apps_is_refused_where_it_packs_and_where_it_takes_the_lease(
+    file: str, action: type[ActionBase], options: dict[str, str]
+) -> None:
+    (given,) = [
+        each for task in load_tasks("release", f"tasks/{file}.yml") if (each := task.get(f"initech.django.{file}"))
+    ]
+    known = known_by({**host("one"), "app_name": "blog"}, host("two"))
+    task = Mock(async_val=0, check_mode=False, args={**options, "apps": evaluate(given["apps"], known)})
+    result = action(task, Mock(), None, None, None, None).run(task_vars={})
+    assert result["failed"]
+    assert result["msg"].startswith("A run is of one app, and this one has blog and shop. ")

@@ -391,6 +391,6 @@ def test_a_run_with_the_hosts_of_two_apps_is_refused() -> None:
     with pytest.raises(Problem) as refused:
         require_one_app({"web1": "shop", "blog1": "blog", "web2": "shop"})
     assert str(refused.value) == (
-        "A run deploys one app, and this one has shop and blog. "
+        "A run is of one app, and this one has shop and blog. "
         "Type the same for each of them, with -l web1,web2 and with -l blog1"
     )
