@@ -70,8 +70,7 @@ class Run:
         elif action in NEW:
             self.is_new = self.is_new or changed
         elif action == f"{PREFIX}switch" and changed:
-            # Who switches in the name of others, in a loop, has these go back.
-            back = [each["__release_host"] for each in result.get("results") or () if each.get("changed")]
+            back = went_back(result)
             others = [each for each in self.switched if each not in (back or [host])]
             self.switched = others if back else [*others, host]
 
@@ -83,6 +82,8 @@ class Run:
             host: for which host.
             result: what it returned.
         """
+        back = went_back(result)
+        self.switched = [each for each in self.switched if each not in back]
         said = str(result.get("msg") or "").strip().partition("\n")[0]
         self.step, self.host = task.rpartition(" : ")[2].partition(" | ")[0], host
         # Only its first line: what a project printed while it failed is not for everybody.
@@ -136,6 +137,13 @@ class Run:
         why = f": {self.why.rstrip('.')}" if self.why else ""
         look = f"What is live now: ansible-playbook releases.yml -l {where}"
         return f"{doing} of {what} in {where} failed{at}{why}. {look}"
+
+
+def went_back(result: Mapping[str, Any]) -> list[str]:
+    """Return the hosts that went back: whoever switches in the name of others, in a loop, has these do so."""
+    # Of other tasks it may be anything.
+    loop = [each for each in result.get("results") or () if isinstance(each, Mapping)]
+    return [each["__release_host"] for each in loop if each.get("changed") and "__release_host" in each]
 
 
 def command(playbook: str, options: Mapping[str, Any], facts: str) -> list[str]:

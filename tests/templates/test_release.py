@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from unittest.mock import Mock
 
@@ -33,9 +34,15 @@ def known_by(*hosts: dict[str, Any], go_back: bool = True, **others: Any) -> dic
     )
 
 
-def said(*hosts: dict[str, Any], go_back: bool = True) -> tuple[list[str], str]:
-    """Return who has gone ahead, and who runs what."""
+def said(
+    *hosts: dict[str, Any], go_back: bool = True, back: Mapping[str, dict[str, Any]] | None = None
+) -> tuple[list[str], str]:
+    """Return who has gone ahead, and who runs what; of those that do not just go back, what became of them."""
     known = known_by(*hosts, go_back=go_back)
+    going = evaluate(known["__release_going_back"], known)
+    known["__release_went_back"] = {
+        "results": [{"__release_host": each, **(back or {}).get(each, DONE)} for each in going]
+    }
     return evaluate(known["__release_gone_ahead"], known), evaluate(known["__release_who_runs_what"], known)
 
 
@@ -71,10 +78,40 @@ def test_who_has_switched_in_this_run_goes_back(
     assert words is None or text == words
 
 
+@pytest.mark.parametrize("answer", [GONE, {"failed": True, "changed": False, "msg": "Release is no good"}])
+def test_a_host_that_could_not_go_back_is_named_with_what_to_type(answer: dict[str, Any]) -> None:
+    older = "20261123T101500Z-cccccccc"
+    stuck = "could not go back, and may be at either. Once it can, type: ansible-playbook rollback.yml"
+    hosts = host("one", DONE), host("two", DONE, live=older), host("three", DONE), host("four")
+    assert said(*hosts, back={"two": answer, "three": answer})[1].splitlines() == [
+        "Went back to what they had: one",
+        f"two {stuck} -l two -e release={older}",
+        f"three {stuck} -l three -e release={OLD}",
+    ]
+    assert said(hosts[1], hosts[3], back={"two": answer})[1] == f"two {stuck} -l two -e release={older}"
+
+
+def test_a_host_that_cannot_be_reached_any_more_keeps_nobody_from_going_back_and_from_being_named() -> None:
+    (block,) = load_tasks("release", "tasks/go_back.yml")
+    (switch,), (drain,) = block["block"], block["always"]
+    assert (switch["register"], switch["ignore_unreachable"]) == ("__release_went_back", True)
+    assert (drain["loop"], drain["ignore_unreachable"]) == ("{{ __release_back }}", True)
+    # Ansible ends a block there whatever is ignored, since one host has all of them go back.
+    for file in ("switch", "drain"):
+        tasks = load_tasks("release", f"tasks/{file}.yml")
+        blocks = [each for task in tasks for each in [task, *task.get("rescue", ())] if "always" in each]
+        ((include,), (say,)) = next((each["block"], each["always"]) for each in blocks)
+        assert include["ansible.builtin.include_tasks"] == "go_back.yml"
+        assert "__release_who_runs_what" in say["ansible.builtin.fail"]["msg"]
+
+
 def test_a_host_that_is_not_in_the_run_any_more_is_named() -> None:
     # The third one failed before: it was to have nothing of this.
     early = {"inventory_hostname": "three"}
     known = known_by(host("one"), host("two"), early, ansible_play_hosts=["one"])
+    assert evaluate(known["__release_lost"], known) == ["two"]
+    # Where a host does not go back Ansible takes all of the play for failed, also such as have the release.
+    known = known_by(host("one", DONE), host("two"), early, ansible_play_hosts=[])
     assert evaluate(known["__release_lost"], known) == ["two"]
 
 

@@ -91,6 +91,15 @@ def test_a_host_that_went_back_is_not_told_as_one_that_has_the_new_release() -> 
     assert failing.told("ada", is_good=False)["hosts"] == ["web1"]
 
 
+def test_where_one_could_not_go_back_those_that_did_are_not_told_either() -> None:
+    failing = run(BEGUN, PACKED, STAGED, SWITCHED, hosts=("web1", "web2"))
+    loop = [{"unreachable": True, "__release_host": "web2"}, {"changed": True, "__release_host": "web1"}]
+    failing.failed("go_back | Make live again", "web3", {"unreachable": True, "changed": True, "results": loop})
+    assert failing.told("ada", is_good=False)["hosts"] == ["web2"]
+    failing.failed("finish | Some", "web2", {"failed": True, "results": ["what a module printed", {"changed": True}]})
+    assert failing.told("ada", is_good=False)["hosts"] == ["web2"]
+
+
 def test_a_failure_to_whose_rescue_somebody_came_is_none() -> None:
     rescued = run(BEGUN, PACKED, STAGED, SWITCHED)
     rescued.failed("release : some | Task", "web1", {"msg": "no"})
