@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.initech.django.tests.templates.render import ROLES, ROOT
+from ansible_collections.initech.django.tests.templates.render import ROLES, ROOT, evaluate
 
 NAMES = sorted(path.stem for path in (ROOT / "playbooks").glob("*.yml"))
 IMPORT = "initech.django."
@@ -60,3 +60,38 @@ def test_a_playbook_first_refuses_several_environments_and_clear_vaults_on_the_c
     assert others in ([], ["groups"])
     (task,) = yaml.safe_load((ROLES / "check" / "tasks" / f"{entry_point}.yml").read_text(encoding="utf-8"))
     assert "initech.django.inputs" in task
+
+
+@pytest.mark.parametrize("name", ["deploy", "rollback"])
+def test_where_one_host_fails_no_other_goes_on_with_a_deploy_or_rollback(name: str) -> None:
+    for play in plays(ROOT / "playbooks" / f"{name}.yml"):
+        assert play["any_errors_fatal"] is True, play["name"]
+        # With these some would go on all the same.
+        assert not {"strategy", "max_fail_percentage", "ignore_errors", "ignore_unreachable"} & play.keys(), play[
+            "name"
+        ]
+
+
+@pytest.mark.parametrize("name", ["deploy", "rollback"])
+@pytest.mark.parametrize(("known", "size"), [({}, 1), ({"release_serial": "30%"}, "30%")])
+def test_as_many_hosts_switch_at_a_time_as_release_serial_of_the_first_says(
+    name: str, known: dict[str, str], size: int | str
+) -> None:
+    (serial,) = [play["serial"] for play in plays(ROOT / "playbooks" / f"{name}.yml") if "serial" in play]
+    hosts = {"groups": {"apps": ["web1", "web2"]}, "hostvars": {"web1": known, "web2": {}}}
+    assert evaluate(serial, hosts) == size
+
+
+def entry_points(play: dict[str, Any]) -> set[str]:
+    """Return which files of tasks of roles a play runs."""
+    keys = ("ansible.builtin.import_role", "ansible.builtin.include_role")
+    called = [task[key] for task in play.get("tasks", ()) for key in keys if key in task]
+    return {each.get("tasks_from", "main") for each in [*called, *play.get("roles", ())]}
+
+
+def test_handlers_of_what_provisioning_wrote_also_run_where_something_later_fails() -> None:
+    first, *others = plays(ROOT / "playbooks" / "provision.yml")
+    assert first["roles"] == [{"role": CHECK}]
+    writing = [play for play in others if entry_points(play) != {"check"}]
+    assert writing
+    assert [play["name"] for play in writing if play.get("force_handlers") is not True] == []

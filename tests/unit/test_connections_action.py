@@ -87,6 +87,15 @@ def test_all_hosts_of_an_app_share_the_server_of_the_host_that_has_the_database_
     assert sums(hosts, list(hosts)) == {"10.0.0.7": 100 + 100 + 100 + 20}
 
 
+@pytest.mark.parametrize(
+    ("serial", "beside"), [(1, 100), ("2", 200), ("50%", 100), ([1, 3], 300), (0, 300), (None, 100)]
+)
+def test_on_as_many_hosts_as_switch_at_a_time_the_next_release_is_beside_the_live_one(serial: Any, beside: int) -> None:
+    own = {} if serial is None else {"release_serial": serial}
+    hosts = {"web1": own, "web2": own, "web3": own, "db1": {**own, "postgresql_max_connections": 900}}
+    assert sums(hosts, list(hosts)) == {"db1": 300 + beside + 20}
+
+
 def test_what_its_server_accepts_is_what_that_hosts_variables_say_and_no_pool_is_proposed() -> None:
     hosts = {"web1": {"postgresql_max_connections": 900}, "db1": {"postgresql_max_connections": 150}}
     with pytest.raises(Problem, match="postgresql_max_connections is 150") as caught:

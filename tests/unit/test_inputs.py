@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import yaml
@@ -375,3 +376,11 @@ def test_a_strategy_by_which_hosts_do_not_wait_for_each_other_is_refused(strateg
 @pytest.mark.parametrize("strategy", ["linear", "ansible.builtin.linear", "debug", "mitogen_linear"])
 def test_hosts_that_take_each_step_together_are_let_go_on(strategy: str) -> None:
     require_lockstep(strategy)
+
+
+def test_the_strategy_that_is_configured_is_looked_at_before_anything_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ansible.constants.DEFAULT_STRATEGY", "free")
+    task = Mock(async_val=0, check_mode=False, args={})
+    result = ActionModule(task, Mock(), None, None, None, None).run(task_vars={})
+    assert result["failed"]
+    assert "strategy is free" in result["msg"]
