@@ -115,6 +115,14 @@ def test_a_host_that_is_not_in_the_run_any_more_is_named() -> None:
     assert evaluate(known["__release_lost"], known) == ["two"]
 
 
+def test_why_a_command_after_the_switch_failed_is_said_in_a_line_of_its_own() -> None:
+    (say,) = load_tasks("release", "tasks/finish.yml")[0]["rescue"]
+    known = known_by(host("one"), ansible_failed_result={"msg": "exit code 1"})
+    first, *others = evaluate(say["ansible.builtin.fail"]["msg"], known).splitlines()
+    assert first.startswith(f"Release {NEW} is live, ")
+    assert others == ["exit code 1"]
+
+
 @pytest.mark.parametrize(
     ("variables", "words"),
     [
