@@ -21,6 +21,8 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 FREEZE_AGAIN = f"add it to {TO_FREEZE} and type: {LOCK}"
+TOLD_BY_FILE = Version("20.1")
+"""The first gunicorn whose configuration file may say what is served."""
 COOPERATIVE_PSYCOPG = Version("3.1.14")
 """The first psycopg 3 that waits without blocking under gevent."""
 CUTTING_ENVIRON = (0, 11)
@@ -45,6 +47,11 @@ def gevent_problems(pins: Sequence[Pin], path: str, database: str) -> list[str]:
     lacks("gunicorn", "it serves the app; write gunicorn[gevent]")
     lacks("gevent", "gunicorn's workers are gevent's")
     gunicorn = pinned.get("gunicorn")
+    if gunicorn and gunicorn.version and gunicorn.version < TOLD_BY_FILE:
+        found.append(
+            f"{gunicorn.place}: gunicorn {gunicorn.version} does not know wsgi_app, which says what it is to serve. "
+            f"In {TO_FREEZE} write gunicorn[gevent]>={TOLD_BY_FILE}, and type: {LOCK}"
+        )
     if gunicorn and gunicorn.version and gunicorn.version >= Version("26.1"):
         lacks("packaging", "gunicorn 26.1 and newer needs it with gevent; write gunicorn[gevent]")
     if database.startswith(("postgres", "psql", "pgsql", "postgis")):

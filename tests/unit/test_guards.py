@@ -545,6 +545,10 @@ def test_a_developers_tool_in_the_file_of_the_environment_is_refused_too() -> No
 
 GUNICORN = f"requirements.txt lacks gunicorn: it serves the app; write gunicorn[gevent]; {FREEZE_AGAIN}"
 GEVENT = f"requirements.txt lacks gevent: gunicorn's workers are gevent's; {FREEZE_AGAIN}"
+ANCIENT = (
+    "requirements.txt, line 1: gunicorn 20.0.4 does not know wsgi_app, which says what it is to serve. "
+    f"In requirements_to_freeze.txt write gunicorn[gevent]>=20.1, and type: {LOCK}"
+)
 PACKAGING = (
     "requirements.txt lacks packaging: gunicorn 26.1 and newer needs it with gevent; write gunicorn[gevent]; "
     f"{FREEZE_AGAIN}"
@@ -568,6 +572,8 @@ IN_C = (
         ("", [GUNICORN, GEVENT]),
         ("gevent==26.9.0", [GUNICORN]),
         ("gunicorn==23.0.0", [GEVENT]),
+        ("gunicorn==20.0.4\ngevent==26.9.0", [ANCIENT]),
+        ("gunicorn==20.1.0\ngevent==26.9.0", []),
         ("gunicorn==26.1.0\ngevent==26.9.0", [PACKAGING]),
         ("gunicorn==26.0.9\ngevent==26.9.0", []),
         ("gunicorn==27.0.1\ngevent==26.9.0\npackaging==26.3", []),
