@@ -12,6 +12,7 @@ from email.message import Message
 from email.parser import HeaderParser
 from hashlib import sha256
 from importlib.metadata import Distribution
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -163,23 +164,30 @@ def read_packages(path: Path, *, files: bool = True) -> tuple[list[dict[str, Any
         files: look at every file; else none is found changed or without a package.
     """
     packages: list[dict[str, Any]] = []
-    owned: set[Path] = set()
     site = site_packages(path)
-    for name, version, distribution, metadata in _installed(site):
+    installed = _installed(site)
+    records = [list(_records(distribution, site)) if files else [] for _, _, distribution, _ in installed]
+    # Of several packages that have the same file, it is that of the one which was installed last.
+    digests: dict[Path, list[str]] = {}
+    for file, digest in chain.from_iterable(records):
+        digests.setdefault(file, []).append(digest)
+    for (name, version, distribution, metadata), recorded in zip(installed, records):
         direct = json.loads(distribution.read_text("direct_url.json") or "{}")
-        records = list(_records(distribution, site)) if files else []
-        owned.update(file for file, _ in records)
         packages.append(
             {
                 "name": name,
                 "version": version,
                 "requires": metadata.get_all("Requires-Dist") or [],
                 "url": direct.get("url", ""),
-                "changed": sorted(os.path.relpath(file, path) for file, digest in records if _is_changed(file, digest)),
+                "changed": sorted(
+                    os.path.relpath(file, path)
+                    for file, _ in recorded
+                    if all(_is_changed(file, digest) for digest in digests[file])
+                ),
             }
         )
     strays = _files(site) if files else ()
-    return packages, sorted(str(file.relative_to(path)) for file in strays if file not in owned)
+    return packages, sorted(str(file.relative_to(path)) for file in strays if file not in digests)
 
 
 def _files(directory: Path) -> Iterator[Path]:

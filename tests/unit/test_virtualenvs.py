@@ -123,6 +123,18 @@ def test_all_changed_files_of_a_package_are_named_in_order(site: Path, install: 
     assert changed(site) == [f"{SITE}/b.py", f"{SITE}/c.py"]
 
 
+@pytest.mark.parametrize(("content", "is_changed"), [("first", False), ("second", False), ("other", True)])
+def test_a_file_that_two_packages_have_is_what_either_of_them_installed(
+    content: str, is_changed: bool, site: Path, install: Install
+) -> None:
+    install("alpha", files={"tests/__init__.py": "first"})
+    install("beta", files={"tests/__init__.py": "second"})
+    (site / "tests" / "__init__.py").write_text(content)
+    packages, strays = read(site)
+    assert [package["changed"] for package in packages] == [[f"{SITE}/tests/__init__.py"] if is_changed else []] * 2
+    assert strays == []
+
+
 def test_a_package_that_has_lost_its_name_is_still_named(site: Path, install: Install) -> None:
     install("alpha", "1.0")
     (site / "alpha-1.0.dist-info" / "METADATA").unlink()
