@@ -15,6 +15,7 @@ short_description: Render a mapping as a .env that django-environ reads back exa
 description:
   - One line per key, ENVIRONMENT, DEBUG, SECRET_KEY and DATABASE_URL first, the others sorted.
   - What the grammar cannot express is refused with the name of its key, never with its value.
+  - So is a key that the app's units set themselves, for example RELEASE.
 positional: _input
 options:
   _input:

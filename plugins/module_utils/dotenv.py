@@ -14,6 +14,8 @@ from typing import Any
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 
 FIRST = ("ENVIRONMENT", "DEBUG", "SECRET_KEY", "DATABASE_URL")
+RESERVED = ("HOME", "LANG", "PATH", "PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED", "RELEASE", "REPLICA")
+"""What the app's units set themselves: of two values one is lost, and with another RELEASE gunicorn does not start."""
 KEY = re.compile(r"[A-Za-z_][A-Za-z_0-9]*")
 PLAIN = re.compile(r"[A-Za-z0-9_./:@%+,=~?&*-]*")
 
@@ -88,6 +90,11 @@ def render(values: Mapping[str, Any], systemd: bool = False) -> str:
     for key in sorted(values, key=lambda key: (rank.get(key, len(FIRST)), str(key))):
         if not isinstance(key, str) or not KEY.fullmatch(key):
             problems.append(f"{key}: is no name for a key; use A-Z, 0-9 and _, a letter first")
+            continue
+        if key in RESERVED:
+            problems.append(
+                f"{key}: is set by the app's units themselves; take it out, or let the project read another name"
+            )
             continue
         try:
             lines.append(f"{key}={quote(scalar(values[key]), systemd)}\n")

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.initech.django.plugins.module_utils.dotenv import RESERVED
+from ansible_collections.initech.django.plugins.module_utils.manage import SWITCH
 from ansible_collections.initech.django.plugins.module_utils.processes import MARK, Timer, Worker, units
 from ansible_collections.initech.django.tests.templates.render import needs, render
 
@@ -48,6 +50,12 @@ def settings(text: str) -> dict[str, list[str]]:
             name, _, value = line.partition("=")
             found.setdefault(name, []).append(value)
     return found
+
+
+def test_what_the_units_set_themselves_no_env_file_may_have_but_for_the_switch() -> None:
+    services = [text for name, text in {**made(), "shop@.service": base()}.items() if name.endswith("@.service")]
+    lines = [line for text in services for line in settings(text)["Environment"]]
+    assert {line.partition("=")[0] for line in lines} == {*RESERVED, SWITCH}
 
 
 @pytest.mark.parametrize(

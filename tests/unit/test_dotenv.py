@@ -9,7 +9,7 @@ from typing import Any
 
 import environ
 import pytest
-from ansible_collections.initech.django.plugins.module_utils.dotenv import FIRST, KEY, cut_keys, parse, render
+from ansible_collections.initech.django.plugins.module_utils.dotenv import FIRST, KEY, RESERVED, cut_keys, parse, render
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,7 +22,7 @@ WAYS = [
 ]
 MARKER = "S3cr3t"
 
-keys = st.from_regex(KEY, fullmatch=True)
+keys = st.from_regex(KEY, fullmatch=True).filter(lambda key: key not in RESERVED)
 # Half of the values consist of what has a meaning in one of the grammars.
 writable = st.one_of(
     st.text(st.characters(codec="utf-8", exclude_characters=f"{LINE_ENDS}\0")), st.text("'\"\\#$ =,;`!{}nrt\tx&%~")
@@ -175,6 +175,14 @@ def test_a_value_that_no_cast_reads_back_is_refused_without_showing_it(value: An
 @pytest.mark.parametrize("key", ["", "1A", "A B", "A-B", "A.B", "Ä", "A\n", "export A", "A=", "#A", 5])
 def test_a_key_that_django_environ_would_drop_is_refused(key: Any) -> None:
     assert f"  {key}: is no name for a key" in refusal({key: MARKER})
+
+
+@pytest.mark.parametrize("systemd", [False, True])
+@pytest.mark.parametrize("key", ["RELEASE", "PATH", "HOME", "REPLICA"])
+def test_a_key_that_the_units_set_themselves_is_refused_with_what_to_do(key: str, systemd: bool) -> None:
+    assert refusal({"DEBUG": False, key: MARKER}, systemd).splitlines()[1:] == [
+        f"  {key}: is set by the app's units themselves; take it out, or let the project read another name"
+    ]
 
 
 def test_everything_that_is_wrong_is_said_at_once() -> None:
