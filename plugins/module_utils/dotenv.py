@@ -18,6 +18,8 @@ RESERVED = ("HOME", "LANG", "PATH", "PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED
 """What the app's units set themselves: of two values one is lost, and with another RELEASE gunicorn does not start."""
 KEY = re.compile(r"[A-Za-z_][A-Za-z_0-9]*")
 PLAIN = re.compile(r"[A-Za-z0-9_./:@%+,=~?&*-]*")
+LITERAL = re.compile(r"""[^"'\\][^'\\]*""")
+"""What stands for itself between single quotes."""
 
 
 def type_name(value: Any) -> str:
@@ -72,7 +74,10 @@ def quote(text: str, systemd: bool) -> str:
     if PLAIN.fullmatch(text):
         return text
     doubled = '"{}"'.format(text.replace("\\", "\\\\").replace('"', '\\"'))
-    return doubled if systemd else f"'{doubled}'"
+    if systemd:
+        return doubled
+    # Single quotes alone mean the same to python-dotenv, environs and python-decouple, which strip no second pair.
+    return f"'{text}'" if LITERAL.fullmatch(text) else f"'{doubled}'"
 
 
 def render(values: Mapping[str, Any], systemd: bool = False) -> str:

@@ -108,12 +108,13 @@ def test_no_line_that_is_written_is_dropped_and_logged(caplog: pytest.LogCapture
         ("", "", ""),
         ("prod", "prod", "prod"),
         ("postgres://u:p%40@127.0.0.1:5432/n", "postgres://u:p%40@127.0.0.1:5432/n", None),
-        ("a b", "'\"a b\"'", '"a b"'),
-        ("a#b", "'\"a#b\"'", '"a#b"'),
+        ("a b", "'a b'", '"a b"'),
+        ("a#b", "'a#b'", '"a#b"'),
         ("it's", "'\"it's\"'", '"it\'s"'),
-        ('say "x"', '\'"say \\"x\\""\'', '"say \\"x\\""'),
+        ('say "x"', "'say \"x\"'", '"say \\"x\\""'),
+        ('"x" said', "'\"\\\"x\\\" said\"'", '"\\"x\\" said"'),
         ("C:\\new", "'\"C:\\\\new\"'", '"C:\\\\new"'),
-        ("ü", "'\"ü\"'", '"ü"'),
+        ("ü", "'ü'", '"ü"'),
     ],
 )
 def test_a_value_is_quoted_only_where_it_must_be(value: str, default: str, systemd: str | None) -> None:

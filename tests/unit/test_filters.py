@@ -69,7 +69,7 @@ def test_ansible_finds_the_filters_and_hands_on_what_an_inventory_holds(tmp_path
         "HOSTS=a,b",
         "NUMBER=5",
         "SHARE=0.5",
-        "TEXT='\"a # b\"'",
+        "TEXT='a # b'",
         "URL=postgres://n:p%40ss@127.0.0.1:5432/name?sslmode=disable",
     ]
 
@@ -82,7 +82,7 @@ def test_types_are_named_as_people_know_them(tmp_path: Path) -> None:
 
 
 def test_a_mapping_becomes_an_env_file_in_either_way_of_quoting() -> None:
-    assert dotenv({"B": "a b", "DEBUG": True}) == "DEBUG=True\nB='\"a b\"'\n"
+    assert dotenv({"B": "a b", "DEBUG": True}) == "DEBUG=True\nB='a b'\n"
     assert dotenv({"B": "a b", "DEBUG": True}, systemd=True) == 'DEBUG=True\nB="a b"\n'
 
 
