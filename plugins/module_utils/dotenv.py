@@ -126,6 +126,23 @@ def cut_keys(values: Mapping[str, Any], systemd: bool = False) -> list[str]:
     return [key for key, _, value in pairs if "#" in value and value[:1] != "'"]
 
 
+def misread_keys(values: Mapping[str, Any], systemd: bool = False) -> list[str]:
+    """Return the keys whose values python-dotenv, environs or python-decouple would misread, in the order of the file.
+
+    They strip one pair of quotes and not two, and the first two take `${` for the begin of a variable's name. Where
+    systemd reads the file, its values are in the environment, which all of them prefer.
+
+    Args:
+        values: see `render`.
+        systemd: see `quote`.
+
+    Raises:
+        Problem: see `render`.
+    """
+    pairs = [line.partition("=") for line in render(values, systemd).splitlines()]
+    return [key for key, _, value in pairs if not systemd and (value[:2] == "'\"" or "${" in value)]
+
+
 def parse(text: str) -> dict[str, str]:
     """Read back what `render` wrote, in either way of quoting."""
     values = {}

@@ -28,6 +28,9 @@ COOPERATIVE_PSYCOPG = Version("3.1.14")
 CUTTING_ENVIRON = (0, 11)
 """The minor line of django-environ that takes # for the begin of a comment even in double quotes."""
 
+OTHER_READERS = ("python-dotenv", "environs", "python-decouple")
+"""What projects read `.env` with that do not use django-environ."""
+
 
 def gevent_problems(pins: Sequence[Pin], path: str, database: str) -> list[str]:
     """Return what keeps these requirements from running under gunicorn with gevent, a line each.
@@ -109,6 +112,25 @@ def cut_problems(pins: Sequence[Pin], keys: Sequence[str]) -> list[str]:
         )
         for pin in pins
         if pin.name == "django-environ" and pin.version and pin.version.release[:2] == CUTTING_ENVIRON
+    ]
+
+
+def misread_warnings(pins: Sequence[Pin], keys: Sequence[str]) -> list[str]:
+    """Return that a project would misread some values, in a line, or nothing.
+
+    Args:
+        pins: from `read_requirements`.
+        keys: from `dotenv.misread_keys`.
+    """
+    names = {pin.name for pin in pins}
+    readers = [name for name in OTHER_READERS if name in names]
+    if not keys or not readers or "django-environ" in names:
+        return []
+    return [
+        (
+            f"{', '.join(readers)} would misread {', '.join(keys)} in .env, where these are quoted as django-environ "
+            "alone reads them. Set app_env_as_environment: true, and the project finds all values in os.environ"
+        )
     ]
 
 

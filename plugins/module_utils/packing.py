@@ -106,6 +106,7 @@ def pack(parameters: dict[str, Any]) -> dict[str, Any]:
     wsgi = project.find_wsgi(tree, directory, parameters["wsgi"])
     file = project.find_requirements(tree, directory, parameters["requirements_file"], parameters["environment"])
     read, packages = judge(tree, file, parameters)
+    warnings += guards.misread_warnings(read.pins, parameters["misread_keys"])
     return {
         "release": new_release_id(source.commit, datetime.now(timezone.utc)),
         "version": source.version,

@@ -65,6 +65,11 @@ options:
     type: list
     elements: str
     default: []
+  misread_keys:
+    description: Those whose values only django-environ reads, from P(initech.django.misread_keys#filter).
+    type: list
+    elements: str
+    default: []
   database:
     description: The scheme of DATABASE_URL, to see that its driver is there. Never the URL, which is a secret.
     type: str

@@ -1,6 +1,6 @@
 """What is written to .env and DATABASE_URL is read back exactly by every minor line of django-environ from 0.10 on.
 
-Needs an index, and so is no part of `make check`.
+What others misread is told. Needs an index, and so is no part of `make check`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.initech.django.plugins.module_utils.database_url import database_url
-from ansible_collections.initech.django.plugins.module_utils.dotenv import cut_keys, render
+from ansible_collections.initech.django.plugins.module_utils.dotenv import cut_keys, misread_keys, render
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 
 CUTTING = "0.11"
@@ -140,3 +140,26 @@ def test_every_mode_of_a_version_reads_back_what_was_written(
     assert answer == {"default": 0, "overwrite": 0, "comments": 0, "urls": 0}
     # Nothing was dropped and logged.
     assert result.stderr == ""
+
+
+def test_other_readers_misread_nothing_but_what_is_told(files: list[dict[str, Any]], tmp_path: Path) -> None:
+    readers = ["python-dotenv", "environs", "python-decouple"]
+    subprocess.run(["uv", "pip", "install", "--quiet", "--target", tmp_path / "packages", *readers], check=True)
+    written = {}
+    for number, file in enumerate(file for file in files if not file["systemd"]):
+        # In a file by themselves: after a quote that does not end one of them misreads other lines too.
+        told = misread_keys(file["values"])
+        values = {key: value for key, value in file["values"].items() if key not in told}
+        path = tmp_path / f"{number}.env"
+        path.write_text(render(values), encoding="utf-8", newline="")
+        written[str(path)] = values
+    result = subprocess.run(
+        [sys.executable, Path(__file__).with_name("read_others.py")],
+        input=json.dumps(written),
+        env={"PYTHONPATH": str(tmp_path / "packages"), "PYTHONUTF8": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(result.stdout) == dict.fromkeys(readers, 0)
+    assert sum(map(len, written.values())) > COUNT / 2

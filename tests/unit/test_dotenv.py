@@ -9,7 +9,15 @@ from typing import Any
 
 import environ
 import pytest
-from ansible_collections.initech.django.plugins.module_utils.dotenv import FIRST, KEY, RESERVED, cut_keys, parse, render
+from ansible_collections.initech.django.plugins.module_utils.dotenv import (
+    FIRST,
+    KEY,
+    RESERVED,
+    cut_keys,
+    misread_keys,
+    parse,
+    render,
+)
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 from hypothesis import given
 from hypothesis import strategies as st
@@ -89,6 +97,12 @@ def test_the_keys_that_are_cut_are_told_in_the_order_of_the_file_and_without_the
     assert cut_keys(values, systemd=True) == ["SECRET_KEY", "A", "B"]
 
 
+def test_the_keys_are_told_whose_values_other_readers_misread_unless_systemd_hands_them_on() -> None:
+    values = {"PLAIN": "a", "SPACED": "a #1", "D": 'say "x"', "A": "it's", "B": "a\\b", "C": "{x}", "E": "a${b}"}
+    assert misread_keys(values) == ["A", "B", "E"]
+    assert misread_keys(values, systemd=True) == []
+
+
 def test_the_keys_of_every_project_come_first_and_the_others_sorted() -> None:
     values = dict.fromkeys(["ZONE", "DATABASE_URL", "ALLOWED_HOSTS", "SECRET_KEY", "DEBUG", "ENVIRONMENT"], "x")
     assert [line.partition("=")[0] for line in render(values).splitlines()] == [*FIRST, "ALLOWED_HOSTS", "ZONE"]
@@ -112,7 +126,7 @@ def test_no_line_that_is_written_is_dropped_and_logged(caplog: pytest.LogCapture
         ("a#b", "'a#b'", '"a#b"'),
         ("it's", "'\"it's\"'", '"it\'s"'),
         ('say "x"', "'say \"x\"'", '"say \\"x\\""'),
-        ('"x" said', "'\"\\\"x\\\" said\"'", '"\\"x\\" said"'),
+        ('"x" said', '\'"\\"x\\" said"\'', '"\\"x\\" said"'),
         ("C:\\new", "'\"C:\\\\new\"'", '"C:\\\\new"'),
         ("ü", "'ü'", '"ü"'),
     ],

@@ -16,6 +16,7 @@ from ansible_collections.initech.django.plugins.filter.cut_keys import FilterMod
 from ansible_collections.initech.django.plugins.filter.database_settings import FilterModule as DatabaseSettings
 from ansible_collections.initech.django.plugins.filter.directives import FilterModule as Directives
 from ansible_collections.initech.django.plugins.filter.dotenv import FilterModule as Dotenv
+from ansible_collections.initech.django.plugins.filter.misread_keys import FilterModule as MisreadKeys
 from ansible_collections.initech.django.plugins.filter.named_settings import FilterModule as NamedSettings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -24,6 +25,7 @@ RELEASE = ROOT / "roles" / "release"
 
 dotenv = Dotenv().filters()["dotenv"]
 cut_keys = CutKeys().filters()["cut_keys"]
+misread_keys = MisreadKeys().filters()["misread_keys"]
 directives = Directives().filters()["directives"]
 database_settings = DatabaseSettings().filters()["database_settings"]
 named_settings = NamedSettings().filters()["named_settings"]
@@ -107,9 +109,21 @@ def test_the_project_is_packed_with_the_names_of_keys_and_none_of_their_values(t
     role = yaml.safe_load((RELEASE / "vars" / "main.yml").read_text(encoding="utf-8"))
     url = "postgres://shop:S3cr3t@127.0.0.1:5432/shop"
     inputs = {"release_env": {"SECRET_KEY": "S3cr3t#", "DATABASE_URL": url}, "release_env_as_environment": "true"}
-    text = "\n".join(arguments[name] for name in ("cut_keys", "env_keys", "database"))
+    text = "\n".join(arguments[name] for name in ("cut_keys", "misread_keys", "env_keys", "database"))
     answer = template(tmp_path, text, **role, **inputs)
-    assert answer["msg"] == "['SECRET_KEY']\n['SECRET_KEY', 'DATABASE_URL']\npostgres"
+    assert answer["msg"] == "['SECRET_KEY']\n[]\n['SECRET_KEY', 'DATABASE_URL']\npostgres"
+    inputs = {"release_env": {"SECRET_KEY": "S3cr3t'", "DATABASE_URL": url}, "release_env_as_environment": "false"}
+    answer = template(tmp_path, text, **role, **inputs)
+    assert answer["msg"] == "[]\n['SECRET_KEY']\n['SECRET_KEY', 'DATABASE_URL']\npostgres"
+
+
+def test_keys_that_others_misread_are_told_of_a_mapping_alone_and_without_showing_a_value() -> None:
+    assert misread_keys({"A": "it's S3cr3t", "B": "S3cr3t"}) == ["A"]
+    with pytest.raises(AnsibleFilterError, match=r"^initech\.django\.misread_keys takes a mapping, not a list$"):
+        misread_keys(["S3cr3t"])
+    with pytest.raises(AnsibleFilterError, match="A: its value holds a line break") as error:
+        misread_keys({"A": "S3cr3t\n"})
+    assert "S3cr3t" not in str(error.value)
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ PROJECT = {
     "shop/wsgi.py": "",
 }
 OPTIONS = ("subdirectory", "project_directory", "requirements_file", "environment", "wsgi", "database")
-LISTS = ("developer_packages", "env_keys", "cut_keys")
+LISTS = ("developer_packages", "env_keys", "cut_keys", "misread_keys")
 DEFAULTS: dict[str, Any] = {**dict.fromkeys(OPTIONS, ""), **{name: [] for name in LISTS}, "wheels": None}
 DEFAULTS["compiles_messages"] = False
 
@@ -307,6 +307,27 @@ def test_a_value_that_the_pinned_django_environ_would_cut_is_refused_by_the_name
     problem = "requirements.txt, line 5: django-environ 0.11.2 cuts the values of SECRET_KEY at the first #, "
     assert message.startswith(f"{repository} at main cannot be deployed:\n  {problem}")
     assert packed()["pins"] == [*PINS, "django-environ==0.11.2"]
+
+
+@pytest.mark.parametrize(
+    ("pins", "readers"),
+    [
+        (["environs==14.3.0", "python-dotenv==1.1.1"], "python-dotenv, environs"),
+        (["python_decouple==3.8"], "python-decouple"),
+        (["django-environ==0.12.0", "python-dotenv==1.1.1"], ""),
+        ([], ""),
+    ],
+)
+def test_a_project_whose_reader_would_misread_values_is_warned_of_with_their_keys(
+    pins: list[str], readers: str, repository: Path, packed: Packed, commit: Commit
+) -> None:
+    commit(repository, without(requirements="\n".join([*PINS, *pins])))
+    assert packed()["advice"] == []
+    warning = (
+        f"{readers} would misread A, B in .env, where these are quoted as django-environ alone reads them. "
+        "Set app_env_as_environment: true, and the project finds all values in os.environ"
+    )
+    assert packed(misread_keys=["A", "B"])["advice"] == ([warning] if readers else [])
 
 
 def test_a_refused_project_is_packed_once_it_is_mended(
