@@ -245,10 +245,10 @@ def left_out(source: Source, files: Mapping[str, bytes]) -> list[str]:
     Raises:
         Problem: git cannot list the tree.
     """
-    ok, output = git(source.directory, "ls-tree", "-r", source.tree)
+    ok, output = git(source.directory, "ls-tree", "-r", "-z", source.tree)
     if not ok:
         raise Problem(f"git cannot list {source.name}:\n{tail(output, 6)}")
-    entries = [line.split("\t", 1) for line in output.splitlines()]
+    entries = [entry.split("\t", 1) for entry in output.split("\0")[:-1]]
     found = [
         f"{path} is a git submodule, and what is in it is not deployed. What the project needs of it belongs into "
         "requirements_to_freeze.txt or into the project's own repository"

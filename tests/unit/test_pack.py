@@ -88,6 +88,18 @@ def test_what_git_only_refers_to_is_warned_of(repository: Path, packed: Packed, 
     assert large.startswith("logo.png and 1 more lies in Git LFS")
 
 
+def test_what_git_only_refers_to_is_seen_beside_files_of_any_name(
+    repository: Path, packed: Packed, git: Git, commit: Commit
+) -> None:
+    # What Python takes for the end of a line git prints as it is, where it is told to.
+    first = commit(repository, {**PROJECT, "templates/a\u2028b.html": "", "templates/a\tb\nc.html": ""})
+    git(repository, "config", "core.quotePath", "false")
+    git(repository, "update-index", "--add", "--cacheinfo", f"160000,{first},libs/prices\u0085eu")
+    git(repository, "commit", "--quiet", "--message", "A submodule")
+    (advice,) = packed()["advice"]
+    assert advice.startswith("libs/prices\u0085eu is a git submodule, and what is in it is not deployed")
+
+
 def test_translations_that_hosts_compile_are_not_warned_of(repository: Path, packed: Packed, commit: Commit) -> None:
     commit(repository, {**PROJECT, "locale/de/LC_MESSAGES/django.po": ""})
     (advice,) = packed()["advice"]
