@@ -71,19 +71,27 @@ def check_repository(repository: str) -> None:
         )
 
 
-def git(directory: Path, *arguments: str, keep: int | None = None) -> tuple[bool, str]:
-    """Run git in a repository, with a descriptor that it inherits; return whether it succeeded, and what it printed."""
+def git(directory: Path, *arguments: str, keep: int | None = None, asks_remote: bool = False) -> tuple[bool, str]:
+    """Run git in a repository, and return whether it succeeded, and what it printed.
+
+    Args:
+        directory: of the repository, or where one is to be.
+        arguments: what it is to do.
+        keep: a descriptor that it inherits.
+        asks_remote: it does, by the ssh that whoever deploys has configured, if any.
+    """
     configured = int(os.environ.get("GIT_CONFIG_COUNT") or 0)  # by whoever runs us, for example with credentials
     environment = {**os.environ, "GIT_CONFIG_COUNT": str(configured + len(CONFIGURATION))}
     for number, (key, value) in enumerate(CONFIGURATION.items(), configured):
         environment.update({f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value})
-    environment |= {
-        # Those of the machine, which no configuration names.
-        "GIT_ATTR_NOSYSTEM": "1",
-        # A question nobody can answer would hang the run.
-        "GIT_TERMINAL_PROMPT": "0",
-        "GIT_SSH_COMMAND": os.environ.get("GIT_SSH_COMMAND", "ssh -o BatchMode=yes"),
-    }
+    # Attributes of the machine, which no configuration names.
+    environment["GIT_ATTR_NOSYSTEM"] = "1"
+    # A question nobody can answer would hang the run.
+    environment["GIT_TERMINAL_PROMPT"] = "0"
+    # What a checkout configures is not run.
+    has_own_ssh = not environment.keys().isdisjoint(("GIT_SSH_COMMAND", "GIT_SSH"))
+    if not (has_own_ssh or (asks_remote and git(directory, "config", "core.sshCommand")[0])):
+        environment["GIT_SSH_COMMAND"] = "ssh -o BatchMode=yes"
     for key in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"):  # set where we run inside a git hook
         environment.pop(key, None)
     result = run(["git", "-C", directory, *arguments], environment=environment, timeout=DAY, keep=keep)
@@ -128,8 +136,8 @@ def fetch(repository: str, version: str, cache: Path) -> Path:
             for left in directory.rglob("*.lock"):
                 left.unlink()  # of a git that was killed: no other one is at work here
             # By its URL: what a clone calls it is up to the configuration of whoever made it.
-            what = (repository, "+refs/*:refs/*")
-            ok, output = git(directory, "fetch", "--quiet", "--prune", "--force", "--tags", *what, keep=lock)
+            what = ("--quiet", "--prune", "--force", "--tags", repository, "+refs/*:refs/*")
+            ok, output = git(directory, "fetch", *what, keep=lock, asks_remote=True)
             if not ok:
                 raise Problem(f"git cannot fetch from {repository}:\n{tail(output, 6)}")
             if version.startswith(("HEAD", "@")):
@@ -151,8 +159,8 @@ def _clone(repository: str, directory: Path, lock: int) -> None:
     draft = directory.with_name(f"{directory.name}.draft")
     shutil.rmtree(draft, ignore_errors=True)
     # Without what the configuration of whoever deploys puts into each new repository.
-    how = ("--quiet", "--mirror", "--template=")
-    ok, output = git(directory.parent, "clone", *how, repository, draft.name, keep=lock)
+    what = ("--quiet", "--mirror", "--template=", repository, draft.name)
+    ok, output = git(directory.parent, "clone", *what, keep=lock, asks_remote=True)
     if not ok:
         raise Problem(f"git cannot clone {repository}:\n{tail(output, 6)}\nCorrect release_repository.")
     draft.replace(directory)
@@ -160,7 +168,8 @@ def _clone(repository: str, directory: Path, lock: int) -> None:
 
 def _follow_default_branch(repository: str, directory: Path) -> None:
     """Let HEAD mean what the remote means by it, which may have changed since it was cloned: a fetch does not."""
-    branch = re.match(r"ref: (refs/heads/\S+)\tHEAD", git(directory, "ls-remote", "--symref", repository, "HEAD")[1])
+    _, output = git(directory, "ls-remote", "--symref", repository, "HEAD", asks_remote=True)
+    branch = re.match(r"ref: (refs/heads/\S+)\tHEAD", output)
     if branch:
         git(directory, "symbolic-ref", "HEAD", branch[1])
 

@@ -339,6 +339,38 @@ def test_what_the_environment_configures_for_git_still_holds(
     assert resolve("https://git.example.com/shop", "main", "", cache).commit == first
 
 
+@pytest.mark.parametrize("said", ["GIT_SSH_COMMAND", "GIT_SSH", "core.sshCommand", "nowhere"])
+def test_a_remote_is_reached_by_the_ssh_of_whoever_deploys_or_else_by_one_that_asks_nobody(
+    said: str, local: Path, tmp_path: Path, cache: Path, git: Git, commit: Commit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("GIT_SSH_COMMAND", "GIT_SSH"):
+        monkeypatch.delenv(name, raising=False)
+    own, usual = tmp_path / "own" / "ssh", tmp_path / "bin" / "ssh"
+    for program in (own, usual):
+        program.parent.mkdir()
+        program.write_text(f'#!/bin/sh\necho "$0" "$@" >> {tmp_path}/asked\nexec git upload-pack {local}\n')
+        program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{usual.parent}:{os.environ['PATH']}")
+    if said == "core.sshCommand":
+        (tmp_path / "gitconfig").write_text(f"[core]\nsshCommand = {own} -i key\n")
+        monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "gitconfig"))
+    elif said != "nowhere":
+        monkeypatch.setenv(said, str(own))
+    for number in range(2):
+        newest = commit(local, {"a": str(number)})
+        assert resolve("git@git.example.com:shop.git", "HEAD", "", cache).commit == newest
+    expected = {
+        "GIT_SSH_COMMAND": f"{own} ",
+        "GIT_SSH": f"{own} ",
+        "core.sshCommand": f"{own} -i key ",
+        "nowhere": f"{usual} -o BatchMode=yes ",
+    }
+    asked = (tmp_path / "asked").read_text().splitlines()
+    # It is cloned, fetched from, and asked for its default branch.
+    assert len(asked) == 3
+    assert all(line.startswith(expected[said]) for line in asked)
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files to somebody else")
 def test_the_checkout_may_belong_to_somebody_else(local: Path, cache: Path, commit: Commit) -> None:
     first = commit(local, {"a": "1"})
