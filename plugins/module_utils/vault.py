@@ -374,6 +374,14 @@ def _plan(
         problems.append(
             f"{' and '.join(rotating)} are of several databases: rotate one after the other, by these names"
         )
+    rest = {name: path for name, path in sorted(lacking.items()) if name not in made}
+    if rotated or rotating:
+        # Without them nothing is deployed, by which alone hosts learn what was rotated.
+        problems += [
+            f"{name}, for {path}: it comes from somebody else and cannot be made up. Write it into the file first: "
+            f"ansible-vault edit {shlex.quote(file)}"
+            for name, path in rest.items()
+        ]
     refuse(problems)
     removed = sorted(name for name in (f"{key}{FALLBACKS}" for key in keys) if name in values and not rotate)
     for name in made:
@@ -387,7 +395,6 @@ def _plan(
         text = with_value(text, f"{name}{NEXT}", make(32))
     for name in removed:
         text = without_value(text, name)
-    rest = {name: path for name, path in sorted(lacking.items()) if name not in made}
     needs_provision = not (passwords | passphrases).isdisjoint(made)
     return Plan(text, made, rotated, begun, rotating, removed, rest, needs_provision)
 

@@ -10,7 +10,8 @@ description:
     there as it is.
   - Makes each C(vault_) name that the variables of the environment's hosts refer to, that has no value, and that
     nobody else gives out. That is Django's key, and the password of a database that this collection makes.
-  - Fails with a list of the others, after it has made what it could.
+  - Fails with a list of the others, after it has made what it could, or, where something is rotated, before it changes
+    anything.
   - Prints no values, not even as a difference.
 author: The initech.django team
 options:

@@ -502,6 +502,19 @@ def test_what_cannot_be_rotated_is_refused_before_anything_is_changed(wanted: st
     assert message.count("\n") == 1
 
 
+@pytest.mark.parametrize("begun", [False, True])
+@pytest.mark.parametrize("wanted", ["SECRET_KEY", "DATABASE_URL"])
+def test_nothing_is_rotated_while_a_value_is_lacking_that_somebody_else_gives_out(wanted: str, begun: bool) -> None:
+    text = changed(TEXT, ["DATABASE_URL"]).text if begun else TEXT
+    inventory = {**INVENTORY, "python_indexes": ["{{ vault_index }}"], "backup_passphrase": "{{ vault_backup }}"}
+    for rotate in [[wanted], []] if begun else [[wanted]]:
+        assert refusal(text, rotate, inventory) == (
+            "Nothing was changed:\n  vault_index, for python_indexes[0]: it comes from somebody else and cannot be "
+            f"made up. Write it into the file first: ansible-vault edit {FILE}"
+        )
+    assert changed(text, [wanted], inventory={**inventory, "vault_index": "x"}).made == ["vault_backup"]
+
+
 def test_an_inventory_that_hands_no_former_value_on_is_told_what_to_write() -> None:
     env = {"SECRET_KEY": "{{ vault_secret_key }}"}
     assert refusal(TEXT, ["SECRET_KEY"], {"release_env": env}).splitlines()[1] == (
@@ -769,6 +782,16 @@ def test_ansible_fails_with_what_it_cannot_make_after_it_has_made_the_rest(proje
     assert "  vault_index, for python_indexes[0]" in output
     assert f"ansible-vault edit {FILE}" in output
     assert project.text().startswith(f"# Of the shop.\nvault_secret_key: {CANARY}key # kept\nvault_database_password: ")
+
+
+def test_ansible_rotates_nothing_while_something_is_lacking_and_says_what(project: Project) -> None:
+    project.encrypt(TEXT)
+    (project.vault.parent / "python.yml").write_text('python_indexes: ["https://x:{{ vault_index }}@example.com"]\n')
+    for check in ([], ["--check"]):
+        code, output = project.secrets("-e", "rotate=DATABASE_URL", *check)
+        assert code != 0
+        assert "vault_index, for python_indexes[0]: it comes from somebody else" in output
+        assert project.text() == TEXT
 
 
 def test_ansible_takes_a_name_that_is_empty_for_a_mistake_and_keeps_the_former_value(project: Project) -> None:
