@@ -8,7 +8,7 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.initech.django.plugins.module_utils.packing import pack, require_one_app
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 
-TEXTS = ("subdirectory", "project_directory", "requirements_file", "environment", "wsgi", "database")
+TEXTS = ("subdirectory", "project_directory", "requirements_file", "environment", "wsgi", "python_path", "database")
 LISTS = ("env_keys", "cut_keys", "misread_keys", "developer_packages")
 
 

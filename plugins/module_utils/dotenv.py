@@ -14,8 +14,8 @@ from typing import Any
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 
 FIRST = ("ENVIRONMENT", "DEBUG", "SECRET_KEY", "DATABASE_URL")
-RESERVED = ("HOME", "LANG", "PATH", "PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED", "RELEASE", "REPLICA")
-"""What the app's units set themselves: of two values one is lost, and with another RELEASE gunicorn does not start."""
+RESERVED = ("RELEASE", "REPLICA")
+"""What the app's units tell their processes: with another RELEASE gunicorn does not start, and else `.env` loses."""
 KEY = re.compile(r"[A-Za-z_][A-Za-z_0-9]*")
 PLAIN = re.compile(r"[A-Za-z0-9_./:@%+,=~?&*-]*")
 LITERAL = re.compile(r"""[^"'\\][^'\\]*""")

@@ -103,7 +103,7 @@ def pack(parameters: dict[str, Any]) -> dict[str, Any]:
         )
     warnings += git.left_out(source, tree.files)
     warnings += [] if parameters["compiles_messages"] else project.untranslated(tree)
-    wsgi = project.find_wsgi(tree, directory, parameters["wsgi"])
+    wsgi = project.find_wsgi(tree, directory, parameters["wsgi"], parameters["python_path"])
     file = project.find_requirements(tree, directory, parameters["requirements_file"], parameters["environment"])
     read, packages = judge(tree, file, parameters)
     warnings += guards.misread_warnings(read.pins, parameters["misread_keys"])

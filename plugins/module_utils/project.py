@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import posixpath
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -80,13 +81,14 @@ def find_requirements(tree: Tree, project: PurePosixPath, file: str = "", enviro
     )
 
 
-def find_wsgi(tree: Tree, project: PurePosixPath, wsgi: str = "") -> str:
+def find_wsgi(tree: Tree, project: PurePosixPath, wsgi: str = "", python_path: str = "") -> str:
     """Return the WSGI application as gunicorn names it, for example `shop.wsgi:application`.
 
     Args:
         tree: the source.
         project: the directory of manage.py.
         wsgi: what the user says; empty: WSGI_APPLICATION of the project's settings, or else its only wsgi.py.
+        python_path: PYTHONPATH as gunicorn will have it, relative to the project.
 
     Raises:
         Problem: there is none, or it cannot be told which.
@@ -95,8 +97,10 @@ def find_wsgi(tree: Tree, project: PurePosixPath, wsgi: str = "") -> str:
     if wsgi:
         if not WSGI.fullmatch(wsgi):
             raise Problem(f"release_wsgi is {wsgi!r}. Write it as module:name, for example shop.wsgi:application.")
-        if not _module_exists(tree, project, wsgi.partition(":")[0]):
-            raise Problem(f"release_wsgi is {wsgi!r}, and {tree.name} has no such module.")
+        module = wsgi.partition(":")[0]
+        if not _module_exists(tree, project, module, python_path):
+            elsewhere = _elsewhere(tree, project, module)
+            raise Problem(f"release_wsgi is {wsgi!r}, and {tree.name} has no such module.{elsewhere}")
         return wsgi
     sources = {str(path): tree.read(str(path)) or "" for path in inside if path.suffix == ".py"}
     named = {value: path for path, text in sorted(sources.items()) for value in _wsgi_settings(text)}
@@ -105,8 +109,11 @@ def find_wsgi(tree: Tree, project: PurePosixPath, wsgi: str = "") -> str:
         raise Problem(f"The settings name several WSGI applications: {listing}. Set release_wsgi to the one you mean.")
     if named:
         (value, path), module = next(iter(named.items())), next(iter(named)).rpartition(".")[0]
-        if not _module_exists(tree, project, module):
-            raise Problem(f"WSGI_APPLICATION in {path} is {value!r}, and {tree.name} has no module {module}.")
+        if not _module_exists(tree, project, module, python_path):
+            elsewhere = _elsewhere(tree, project, module)
+            raise Problem(
+                f"WSGI_APPLICATION in {path} is {value!r}, and {tree.name} has no module {module}.{elsewhere}"
+            )
         return f"{module}:{value.rpartition('.')[2]}"
     modules = sorted(
         ".".join(path.relative_to(project).with_suffix("").parts) for path in inside if path.name == "wsgi.py"
@@ -120,9 +127,28 @@ def find_wsgi(tree: Tree, project: PurePosixPath, wsgi: str = "") -> str:
     return f"{modules[0]}:application"
 
 
-def _module_exists(tree: Tree, project: PurePosixPath, module: str) -> bool:
-    path = project.joinpath(*module.split("."))
-    return f"{path}.py" in tree.files or f"{path}/__init__.py" in tree.files
+def _module_files(module: str) -> tuple[str, str]:
+    path = module.replace(".", "/")
+    return f"{path}.py", f"{path}/__init__.py"
+
+
+def _module_exists(tree: Tree, project: PurePosixPath, module: str, python_path: str) -> bool:
+    places = [project, *(project / each for each in python_path.split(":"))]
+    return any(posixpath.normpath(place / file) in tree.files for place in places for file in _module_files(module))
+
+
+def _elsewhere(tree: Tree, project: PurePosixPath, module: str) -> str:
+    """Return where below the project a module is all the same, and what to set, behind a blank; or nothing."""
+    ends = [f"/{file}" for file in _module_files(module)]
+    found = sorted(PurePosixPath(path[: -len(end)]) for path in tree.files for end in ends if path.endswith(end))
+    places = [place.relative_to(project) for place in found if project in place.parents]
+    if not places:
+        return ""
+    nearest = min(places, key=lambda place: len(place.parts))
+    return (
+        f" It is in {nearest}, where manage.py alone may have Python look. Set PYTHONPATH: {nearest} in release_env, "
+        "and app_env_as_environment: true"
+    )
 
 
 def _wsgi_settings(text: str) -> list[str]:

@@ -39,6 +39,10 @@ options:
     description: The WSGI application. Empty is what the project's settings say.
     type: str
     default: ""
+  python_path:
+    description: PYTHONPATH in the environment of the release, relative to the directory of manage.py.
+    type: str
+    default: ""
   compiles_messages:
     description: Hosts compile translations, so that nobody is to be warned of those that are not compiled.
     type: bool

@@ -52,10 +52,12 @@ def settings(text: str) -> dict[str, list[str]]:
     return found
 
 
-def test_what_the_units_set_themselves_no_env_file_may_have_but_for_the_switch() -> None:
+def test_what_the_units_tell_their_processes_no_env_file_may_have_but_for_the_switch() -> None:
+    # Which may well be others.
+    usual = {"HOME", "LANG", "PATH", "PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED"}
     services = [text for name, text in {**made(), "shop@.service": base()}.items() if name.endswith("@.service")]
     lines = [line for text in services for line in settings(text)["Environment"]]
-    assert {line.partition("=")[0] for line in lines} == {*RESERVED, SWITCH}
+    assert {line.partition("=")[0] for line in lines} == {*usual, *RESERVED, SWITCH}
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ PROJECT = {
     "shop/settings.py": "WSGI_APPLICATION = 'shop.wsgi.application'\n",
     "shop/wsgi.py": "",
 }
-OPTIONS = ("subdirectory", "project_directory", "requirements_file", "environment", "wsgi", "database")
+OPTIONS = ("subdirectory", "project_directory", "requirements_file", "environment", "wsgi", "python_path", "database")
 LISTS = ("developer_packages", "env_keys", "cut_keys", "misread_keys")
 DEFAULTS: dict[str, Any] = {**dict.fromkeys(OPTIONS, ""), **{name: [] for name in LISTS}, "wheels": None}
 DEFAULTS["compiles_messages"] = False

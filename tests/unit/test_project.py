@@ -159,6 +159,34 @@ def test_modules_are_named_from_the_directory_of_manage_py() -> None:
     assert find_wsgi(tree("src/shop/wsgi.py"), src, "shop.wsgi:app") == "shop.wsgi:app"
 
 
+@pytest.mark.parametrize("python_path", ["src", "./src/", "lib:src", ".:../web/src"])
+@pytest.mark.parametrize("wsgi", ["", "shop.wsgi:application"])
+def test_a_module_may_lie_where_the_environment_has_python_look(python_path: str, wsgi: str) -> None:
+    files = tree("web/manage.py", "web/src/shop/wsgi.py", web__src__shop__settings=SETTING)
+    assert find_wsgi(files, PurePosixPath("web"), wsgi, python_path) == "shop.wsgi:application"
+
+
+@pytest.mark.parametrize("python_path", ["", "lib", "/src"])
+@pytest.mark.parametrize(
+    ("wsgi", "start"),
+    [
+        ("", "WSGI_APPLICATION in web/src/settings.py is 'shop.wsgi.application', and shop has no module shop.wsgi."),
+        ("shop.wsgi:application", "release_wsgi is 'shop.wsgi:application', and shop has no such module."),
+    ],
+)
+def test_a_module_that_manage_py_alone_finds_is_refused_with_what_to_set(
+    python_path: str, wsgi: str, start: str
+) -> None:
+    others = ("shop/wsgi.py", "web/old/src/shop/wsgi.py")
+    files = tree("web/manage.py", "web/src/shop/wsgi/__init__.py", *others, web__src__settings=SETTING)
+    with pytest.raises(Problem) as problem:
+        find_wsgi(files, PurePosixPath("web"), wsgi, python_path)
+    assert str(problem.value) == (
+        f"{start} It is in src, where manage.py alone may have Python look. Set PYTHONPATH: src in release_env, and "
+        "app_env_as_environment: true"
+    )
+
+
 def test_what_lies_outside_the_project_names_no_application() -> None:
     files = tree("src/shop/wsgi.py", "docs/wsgi.py", docs__settings="WSGI_APPLICATION = 'docs.wsgi.application'")
     assert find_wsgi(files, PurePosixPath("src")) == "shop.wsgi:application"
