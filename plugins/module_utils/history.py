@@ -188,9 +188,20 @@ def chosen_target(asked: str, complete: Collection[str], live: str | None, event
     return found
 
 
+def prepared(complete: Collection[str], events: Sequence[Event]) -> set[str]:
+    """Return the newest release, if it was prepared and has neither gone live nor failed; else nothing."""
+    newest = by_age(events)[-1:]
+    happened = {event.event for event in events if event.release in newest}
+    is_prepared = PROVED in happened and happened.isdisjoint((LIVE, FAILED))
+    return set(newest).intersection(complete) if is_prepared else set()
+
+
 def to_keep(complete: Collection[str], live: str | None, events: Sequence[Event], keep: int) -> set[str]:
-    """Return the releases that stay: the live one, and the newest good ones up to `keep` in all."""
+    """Return the releases that stay: the live one, the newest good ones up to `keep` in all, and what is prepared.
+
+    The next release that is made takes the virtualenv of what is prepared, and its place.
+    """
     good_ones = (good(events) & set(complete)) - {live or ""}
     usable = [release for release in reversed(by_age(events)) if release in good_ones]
     kept = {live} if live else set()
-    return kept | set(usable[: max(keep - len(kept), 0)])
+    return kept | set(usable[: max(keep - len(kept), 0)]) | prepared(complete, events)

@@ -20,6 +20,7 @@ description:
     not run.
   - Warns of workers of what is live that end by themselves, with the end of their log.
   - A release stays as long as a worker of it has not ended, or a command that a timer began.
+  - A release that was prepared, and that nobody switched to, stays until the next one is made.
   - The live release stays, whatever else. So do the static files of all releases that stay, and no others.
   - Gives the lease back, since it is the last step.
 author: The initech.django team

@@ -39,9 +39,9 @@ histories = st.lists(st.builds(Event, release=ids, event=st.sampled_from([LIVE, 
 
 
 def events(text: str) -> list[Event]:
-    """Return a history written as ``A+ B- …``: A went live, B failed."""
+    """Return a history written as ``A+ B- C? …``: A went live, B failed, C was proved."""
     names = {"A": A, "B": B, "C": C, "D": D}
-    return [Event(names[each[0]], LIVE if each[1] == "+" else FAILED, "") for each in text.split()]
+    return [Event(names[each[0]], {"+": LIVE, "-": FAILED, "?": PROVED}[each[1]], "") for each in text.split()]
 
 
 @pytest.fixture
@@ -244,6 +244,32 @@ def test_a_rollback_never_goes_to_what_is_not_there_or_failed_or_newer(
     ],
 )
 def test_the_live_release_and_the_newest_good_ones_stay(
+    complete: set[str], live: str | None, history: str, keep: int, expected: set[str]
+) -> None:
+    assert to_keep(complete, live, events(history), keep) == expected
+
+
+@pytest.mark.parametrize(
+    ("complete", "live", "history", "keep", "expected"),
+    [
+        # Beside those that a rollback may go to, as many as may stay.
+        ({A, B, C}, B, "A+ B+ C?", 2, {A, B, C}),
+        ({A, B}, A, "A+ B?", 1, {A, B}),
+        ({A}, None, "A?", 5, {A}),
+        # Whatever else happens to others meanwhile, such as a rollback.
+        ({A, B, C}, A, "A+ B+ C? A+", 5, {A, B, C}),
+        # Until the next release is made, wherever that one gets to.
+        ({A, B, C}, A, "A+ B? C?", 5, {A, C}),
+        ({A, B, C}, C, "A+ B? C? C+", 5, {A, C}),
+        ({A, B}, A, "A+ B? C-", 5, {A}),
+        # What failed later is none, nor one that went live and back, nor one that is half-made.
+        ({A, B}, A, "A+ B? B-", 5, {A}),
+        ({A, B}, A, "A+ B? B+ B- A+", 5, {A}),
+        ({A, B}, A, "A+ B? B+ A+", 1, {A}),
+        ({A}, A, "A+ B?", 5, {A}),
+    ],
+)
+def test_what_was_prepared_and_not_switched_to_stays_until_the_next_release_is_made(
     complete: set[str], live: str | None, history: str, keep: int, expected: set[str]
 ) -> None:
     assert to_keep(complete, live, events(history), keep) == expected

@@ -154,6 +154,11 @@ def test_a_release_is_live_previous_kept_prunable_bad_or_gone() -> None:
     assert states(run(B, "begun"), OnHost({B}, set(), None, set())) == [(B, "prunable")]
 
 
+def test_a_release_that_was_prepared_last_is_kept() -> None:
+    events = [*run(A, WHOLE), *(each for release in (B, C) for each in run(release, "begun staged proved finished"))]
+    assert states(events, on_host(A, releases=f"{A} {B} {C}"), 1) == [(C, "kept"), (B, "prunable"), (A, "live")]
+
+
 def test_the_state_of_a_release_is_said_once() -> None:
     events = [*run(B, WHOLE), *run(C, WHOLE), *run(B, "started live drained", "rollback")]
     assert states(events, on_host(B, releases=f"{B} {C}")) == [(B, "live"), (C, "kept"), (B, "")]
