@@ -39,6 +39,7 @@ MARK = "\x1e"
 
 COLLECT = """
 import json, os, traceback
+from django.apps import apps
 from django.conf import settings
 from django.core.management import call_command
 from django.db import connections
@@ -52,7 +53,7 @@ answer = {{
     "looks_up": False,
     "problem": "",
 }}
-if "django.contrib.staticfiles" in settings.INSTALLED_APPS:
+if apps.is_installed("django.contrib.staticfiles"):
     from django.contrib.staticfiles.storage import ManifestFilesMixin, StaticFilesStorage, staticfiles_storage
     from django.test import override_settings
     try:

@@ -1,9 +1,11 @@
-"""What is decided around manage.py, without running one."""
+"""What is decided around manage.py, and what its shell is given to run."""
 
 from __future__ import annotations
 
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,8 @@ from ansible_collections.initech.django.plugins.module_utils import manage
 from ansible_collections.initech.django.plugins.module_utils.dotenv import render
 from ansible_collections.initech.django.plugins.module_utils.layout import App, Release
 from ansible_collections.initech.django.plugins.module_utils.manage import (
+    COLLECT,
+    MARK,
     collect_static,
     environment,
     health_host,
@@ -19,6 +23,7 @@ from ansible_collections.initech.django.plugins.module_utils.manage import (
     link_away,
     link_media,
     link_sqlite,
+    marked,
 )
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 
@@ -206,6 +211,11 @@ def test_uploads_to_anywhere_else_are_left_alone(release: Release, media_root: s
     assert list(release.source.rglob("*")) == before
 
 
+OWN = """
+from django.contrib.staticfiles.apps import StaticFilesConfig
+class OwnStaticFiles(StaticFilesConfig):
+    verbose_name = "own"
+"""
 SETTINGS: dict[str, Any] = {"static_root": "", "looks_up": False, "problem": ""}
 
 
@@ -258,3 +268,32 @@ def test_a_collectstatic_that_fails_stops_the_deploy_with_its_words(release: Rel
     answer["problem"] = "Traceback\nValueError: The file 'a.css' could not be found"
     with pytest.raises(Problem, match="collectstatic failed:\nTraceback\nValueError: The file"):
         collect_static(release)
+
+
+@pytest.mark.parametrize(
+    ("name", "collected"),
+    [
+        ("django.contrib.staticfiles", {"site.css": "body {}"}),
+        ("django.contrib.staticfiles.apps.StaticFilesConfig", {"site.css": "body {}"}),
+        ("shop.apps.OwnStaticFiles", {"site.css": "body {}"}),
+        ("django.contrib.contenttypes", {}),
+    ],
+)
+def test_static_files_are_collected_however_the_app_that_does_it_is_named(
+    tmp_path: Path, name: str, collected: dict[str, str]
+) -> None:
+    static = tmp_path / "collected"
+    static.mkdir()
+    fill(tmp_path / "shop", **{"apps.py": OWN, "static__site.css": "body {}"})
+    (tmp_path / "shop" / "__init__.py").touch()
+    fill(tmp_path, **{"settings.py": f"INSTALLED_APPS = [{name!r}, 'shop']\nSECRET_KEY = 'x'\nSTATIC_URL = 's/'\n"})
+    output = subprocess.run(
+        [sys.executable, "-m", "django", "shell", "-c", COLLECT.format(static=str(static), mark=MARK)],
+        cwd=tmp_path,
+        env={"PATH": os.defpath, "DJANGO_SETTINGS_MODULE": "settings", "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert marked(output)["problem"] == ""
+    assert files(static) == collected
