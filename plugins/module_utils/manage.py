@@ -19,6 +19,9 @@ from ansible_collections.initech.django.plugins.module_utils.problem import Prob
 SWITCH = "GEVENT_PATCH"
 """What projects of our template read before they patch."""
 
+PATH = "/usr/local/bin:/usr/bin:/bin"
+"""Where programs are looked for after the virtualenv's own, as the release's unit does it."""
+
 ADVICE = (
     (
         re.compile(r"Did you install mysqlclient\?"),
@@ -104,7 +107,7 @@ def environment(release: Release, env_as_environment: bool) -> dict[str, str]:
     values = dotenv.parse((release.project / ".env").read_text(encoding="utf-8")) if env_as_environment else {}
     return {
         **values,
-        "PATH": f"{release.virtualenv}/bin:{os.defpath}",
+        "PATH": f"{release.virtualenv}/bin:{PATH}",
         "HOME": str(App(release.app).home),
         "LANG": "C.UTF-8",
         "RELEASE": release.id,
@@ -189,18 +192,21 @@ def run_commands(
     environ = {**unpatched(release), **environment(release, env_as_environment)}
     if writable:
         give(writable, release.app)
-    printed = [
-        run_or_fail(
-            hooks.words(command),
-            f"{name}: {command} failed",
-            user=release.app,
-            cwd=release.project,
-            environment=environ,
-            timeout=DAY,
-            keep=keep,
-        )
-        for command in commands
-    ]
+    try:
+        printed = [
+            run_or_fail(
+                hooks.words(command),
+                f"{command} failed",
+                user=release.app,
+                cwd=release.project,
+                environment=environ,
+                timeout=DAY,
+                keep=keep,
+            )
+            for command in commands
+        ]
+    except Problem as problem:
+        raise Problem(f"{name}: {problem}") from None
     if writable:
         take_back(writable, release.app, is_public=writable == release.static)
     return "".join(printed)

@@ -24,6 +24,7 @@ from ansible_collections.initech.django.plugins.action.connections import PGBOUN
 from ansible_collections.initech.django.plugins.module_utils.files import wrong_with_unit
 from ansible_collections.initech.django.plugins.module_utils.instance import FIRST
 from ansible_collections.initech.django.plugins.module_utils.layout import App
+from ansible_collections.initech.django.plugins.module_utils.manage import environment
 from ansible_collections.initech.django.tests.templates.render import (
     ROLES,
     evaluate,
@@ -251,6 +252,13 @@ def test_an_instance_runs_gunicorn_of_its_own_release_as_the_apps_user() -> None
     assert settings["User"] == settings["Group"] == ["shop"]
     assert f"/run/{settings['RuntimeDirectory'][0]}" == str(RELEASE.runtime)
     assert {f"RELEASE={RELEASE.id}", f"HOME={APP.home}"} <= set(settings["Environment"])
+
+
+def test_a_deploy_finds_programs_where_the_app_and_its_command_find_them() -> None:
+    path = f"PATH={environment(RELEASE, env_as_environment=False)['PATH']}"
+    assert path in unit()["Environment"]
+    command = render("app", "manage.sh.j2", app_name="shop").replace("$release", str(RELEASE.path))
+    assert f"--setenv={path}" in shlex.split(command, comments=True)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.initech.django.plugins.module_utils import manage
+from ansible_collections.initech.django.plugins.module_utils.commands import run_or_fail
 from ansible_collections.initech.django.plugins.module_utils.dotenv import render
 from ansible_collections.initech.django.plugins.module_utils.layout import App, Release
 from ansible_collections.initech.django.plugins.module_utils.manage import (
@@ -24,6 +25,7 @@ from ansible_collections.initech.django.plugins.module_utils.manage import (
     link_media,
     link_sqlite,
     marked,
+    run_commands,
 )
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 
@@ -84,12 +86,32 @@ def test_manage_py_gets_the_environment_of_the_unit_and_nothing_of_ours(
 ) -> None:
     monkeypatch.setenv("ANOTHER_SECRET", "S3cr3t")
     assert environment(release, env_as_environment=False) == {
-        "PATH": f"{release.virtualenv}/bin:{os.defpath}",
+        "PATH": f"{release.virtualenv}/bin:/usr/local/bin:/usr/bin:/bin",
         "HOME": str(App(release.app).home),
         "LANG": "C.UTF-8",
         "RELEASE": ID,
         "PYTHONDONTWRITEBYTECODE": "1",
     }
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("no-such-program run build", r"no-such-program is not there\."),
+        ("./readme.txt run build", r"\./readme\.txt cannot be run: Permission denied\."),
+        ("sh -c 'echo no bundle; exit 3'", r"sh -c 'echo no bundle; exit 3' failed \(exit code 3\):\nno bundle"),
+    ],
+)
+def test_a_command_of_the_teams_that_cannot_be_run_or_fails_is_told_with_where_it_stands(
+    release: Release, monkeypatch: pytest.MonkeyPatch, command: str, said: str
+) -> None:
+    fill(release.project, **{".env": "", "readme.txt": ""})
+    # Here is no such user.
+    monkeypatch.setattr(
+        manage, "run_or_fail", lambda *words, **options: run_or_fail(*words, **{**options, "user": None})
+    )
+    with pytest.raises(Problem, match=f"^release_before_static: {said}$"):
+        run_commands(release, "release_before_static", [command])
 
 
 @pytest.mark.parametrize("systemd", [True, False])
