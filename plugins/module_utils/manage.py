@@ -292,7 +292,8 @@ def collect_static(release: Release, env_as_environment: bool = False) -> dict[s
     """Collect static files where nginx serves them, whatever STATIC_ROOT says, and return what the settings say.
 
     Raises:
-        Problem: the settings cannot be imported, collectstatic failed, or names would be looked up where no release is.
+        Problem: the settings cannot be imported, collectstatic failed, names would be looked up where no release is, or
+            two databases of SQLite would be one file.
     """
     shutil.rmtree(release.static, ignore_errors=True)
     release.static.mkdir(mode=0o755)
@@ -303,6 +304,8 @@ def collect_static(release: Release, env_as_environment: bool = False) -> dict[s
     if settings["problem"]:
         raise Problem(f"collectstatic failed:\n{tail(settings['problem'])}")
     take_back(release.static, release.app, is_public=True)
+    # What it refuses is known now, before uploads are moved.
+    sqlite_files(release, settings)
     # Where a manifest of hashed names is looked up while serving, STATIC_ROOT as the project knows it must lead there.
     root = inside(release, settings["static_root"])
     if root:
@@ -323,19 +326,38 @@ def link_media(release: Release, settings: dict[str, Any]) -> None:
         link_away(root, App(release.app).media)
 
 
+def sqlite_files(release: Release, settings: dict[str, Any]) -> dict[Path, Path]:
+    """Return where databases of SQLite outlive the release, each with where the source has it or will have it.
+
+    One that is a link already is left alone.
+
+    Raises:
+        Problem: two would be one file.
+    """
+    found: dict[Path, Path] = {}
+    for name in settings["sqlite"]:
+        path = None if name.startswith((":memory:", "file:")) else inside(release, name)
+        if path is None or path.is_symlink():
+            continue
+        target = App(release.app).home / path.name
+        other = found.setdefault(target, path)
+        if other.resolve() != path.resolve():
+            raise Problem(
+                f"{other} and {path} would both be {target}. Give one of them a name of its own in DATABASES. Where "
+                f"{target} is there already, it holds the tables of both: copy it to that name first"
+            )
+    return found
+
+
 def link_sqlite(release: Release, settings: dict[str, Any]) -> None:
     """Let databases of SQLite in the source be where they outlive the release and the app may write: in its home.
 
     One that came with the source is the first content. SQLite follows links, and keeps its journal where they lead.
 
     Raises:
-        Problem: it cannot be copied there.
+        Problem: it cannot be copied there, or two would be one file.
     """
-    for name in settings["sqlite"]:
-        path = None if name.startswith((":memory:", "file:")) else inside(release, name)
-        if path is None or path.is_symlink():
-            continue
-        target = App(release.app).home / path.name
+    for target, path in sqlite_files(release, settings).items():
         if path.is_file():
             # As the app: where it may write, root must not trust what it finds.
             failure = f"{path.name} cannot be copied to {target.parent}"

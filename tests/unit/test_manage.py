@@ -238,7 +238,7 @@ from django.contrib.staticfiles.apps import StaticFilesConfig
 class OwnStaticFiles(StaticFilesConfig):
     verbose_name = "own"
 """
-SETTINGS: dict[str, Any] = {"static_root": "", "looks_up": False, "problem": ""}
+SETTINGS: dict[str, Any] = {"static_root": "", "sqlite": [], "looks_up": False, "problem": ""}
 
 
 @pytest.fixture
@@ -284,6 +284,34 @@ def test_names_that_would_be_looked_up_where_no_release_is_are_refused(
     answer["looks_up"] = True
     with pytest.raises(Problem, match=f"STATIC_ROOT is {said}, and while"):
         collect_static(release)
+
+
+def test_databases_of_sqlite_that_would_be_one_file_are_refused_before_anything_is_changed(
+    app: App, release: Release, answer: dict[str, Any]
+) -> None:
+    source = release.source / "src"
+    answer.update(
+        static_root=str(source / "static"), sqlite=["data/main/db.sqlite3", f"{source}/data/audit/db.sqlite3"]
+    )
+    with pytest.raises(Problem) as problem:
+        collect_static(release)
+    first, second = (f"{source}/data/{name}/db.sqlite3" for name in ("main", "audit"))
+    assert str(problem.value).startswith(f"{first} and {second} would both be {app.home}/db.sqlite3. ")
+    assert list(source.iterdir()) == [source / "shop"]
+
+
+def test_a_database_of_sqlite_that_two_names_lead_to_is_one(
+    app: App, release: Release, answer: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(App, "home", property(lambda _: tmp_path))
+    source = release.source / "src"
+    (source / "old").mkdir()
+    (source / "old" / "db.sqlite3").symlink_to("../db.sqlite3")
+    (source / "same").symlink_to(".")
+    answer["sqlite"] = ["db.sqlite3", str(source / "db.sqlite3"), "old/db.sqlite3", "same/db.sqlite3", ":memory:", ""]
+    link_sqlite(release, collect_static(release))
+    assert (source / "db.sqlite3").readlink() == app.home / "db.sqlite3"
+    assert (source / "old" / "db.sqlite3").readlink() == Path("../db.sqlite3")
 
 
 def test_a_collectstatic_that_fails_stops_the_deploy_with_its_words(release: Release, answer: dict[str, Any]) -> None:
