@@ -292,8 +292,8 @@ def collect_static(release: Release, env_as_environment: bool = False) -> dict[s
     """Collect static files where nginx serves them, whatever STATIC_ROOT says, and return what the settings say.
 
     Raises:
-        Problem: the settings cannot be imported, collectstatic failed, names would be looked up where no release is, or
-            two databases of SQLite would be one file.
+        Problem: the settings cannot be imported, collectstatic failed, names would be looked up where no release is,
+            static files would lie among uploads, or two databases of SQLite would be one file.
     """
     shutil.rmtree(release.static, ignore_errors=True)
     release.static.mkdir(mode=0o755)
@@ -306,8 +306,13 @@ def collect_static(release: Release, env_as_environment: bool = False) -> dict[s
     take_back(release.static, release.app, is_public=True)
     # What it refuses is known now, before uploads are moved.
     sqlite_files(release, settings)
+    root, media = (inside(release, settings[name]) for name in ("static_root", "media_root"))
+    if root and media and media.resolve() in (root.resolve(), *root.resolve().parents):
+        raise Problem(
+            f"STATIC_ROOT is {root}, which is MEDIA_ROOT or lies in it: uploads outlive a release, and each release "
+            'has static files of its own. Write a directory beside it, such as STATIC_ROOT = BASE_DIR / "staticfiles"'
+        )
     # Where a manifest of hashed names is looked up while serving, STATIC_ROOT as the project knows it must lead there.
-    root = inside(release, settings["static_root"])
     if root:
         link_away(root, release.static)
     elif settings["looks_up"]:
@@ -320,9 +325,16 @@ def collect_static(release: Release, env_as_environment: bool = False) -> dict[s
 
 
 def link_media(release: Release, settings: dict[str, Any]) -> None:
-    """Let uploads into the source go to where they outlive the release."""
+    """Let uploads into the source go to where they outlive the release.
+
+    Raises:
+        Problem: among what git holds there is a link that would lead nowhere when the release is gone.
+    """
     root = inside(release, settings["media_root"])
-    if root:
+    if root and not root.is_symlink():
+        for link in (each for each in root.rglob("*") if each.is_symlink()):
+            if release.path in Path(os.readlink(link)).parents:
+                raise Problem(f"{link} leads to {os.readlink(link)}, which goes with the release. Copy what is there")
         link_away(root, App(release.app).media)
 
 

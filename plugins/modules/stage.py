@@ -25,7 +25,7 @@ description:
   - Has what the team wants run before and after static files are collected run as the app. Meanwhile the app may write
     into the source or, after that, into the static files; then they are root's again.
   - Collects the static files where nginx serves them, whatever C(STATIC_ROOT) says. One outside of the source is
-    refused where hashed names are looked up in it.
+    refused where hashed names are looked up in it, and one below C(MEDIA_ROOT) always.
   - Lets uploads into the source go to the app's media directory, and databases of SQLite in it to the app's home.
   - Writes the manifest last. A release without it is half-made and never used.
 author: The initech.django team

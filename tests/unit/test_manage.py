@@ -238,7 +238,21 @@ from django.contrib.staticfiles.apps import StaticFilesConfig
 class OwnStaticFiles(StaticFilesConfig):
     verbose_name = "own"
 """
-SETTINGS: dict[str, Any] = {"static_root": "", "sqlite": [], "looks_up": False, "problem": ""}
+
+
+def test_a_link_into_the_release_is_refused_among_what_goes_where_uploads_outlive_it(
+    app: App, release: Release
+) -> None:
+    media = release.source / "src" / "media"
+    fill(media, a__logo="logo")
+    (media / "a" / "link").symlink_to(release.source / "src" / "shop")
+    with pytest.raises(Problem, match=f"^{media}/a/link leads to {release.source}/src/shop, which goes with the rel"):
+        link_media(release, {"media_root": "media"})
+    assert files(media) == {"a/logo": "logo"}
+    assert files(app.media) == {}
+
+
+SETTINGS: dict[str, Any] = {"static_root": "", "media_root": "", "sqlite": [], "looks_up": False, "problem": ""}
 
 
 @pytest.fixture
@@ -284,6 +298,37 @@ def test_names_that_would_be_looked_up_where_no_release_is_are_refused(
     answer["looks_up"] = True
     with pytest.raises(Problem, match=f"STATIC_ROOT is {said}, and while"):
         collect_static(release)
+
+
+@pytest.mark.parametrize(
+    ("media_root", "static_root"),
+    [("public", "public/static"), ("public", "public"), ("public", "../src/public/a/b"), ("public", "assets/static")],
+)
+def test_static_files_of_a_release_that_would_lie_among_uploads_which_outlive_it_are_refused(
+    release: Release, answer: dict[str, Any], media_root: str, static_root: str
+) -> None:
+    source = release.source / "src"
+    fill(source / "public" / "static", logo="of the repository")
+    (source / "assets").symlink_to("public")
+    answer.update(media_root=media_root, static_root=static_root)
+    with pytest.raises(Problem, match=r"^STATIC_ROOT is .*, which is MEDIA_ROOT or lies in it: "):
+        collect_static(release)
+    assert files(source / "public") == {"static/logo": "of the repository"}
+
+
+@pytest.mark.parametrize(
+    ("media_root", "static_root"), [("public/media", "public"), ("public/media", "public/static"), ("a", "ab")]
+)
+def test_uploads_may_lie_beside_static_files_or_among_them(
+    app: App, release: Release, answer: dict[str, Any], media_root: str, static_root: str
+) -> None:
+    source = release.source / "src"
+    answer.update(media_root=media_root, static_root=static_root)
+    link_media(release, collect_static(release))
+    fill(source / media_root, photo="photo")
+    assert (source / static_root).readlink() == release.static
+    assert files(app.media) == {"photo": "photo"}
+    assert files(release.static) == {"site.css": "collected"}
 
 
 def test_databases_of_sqlite_that_would_be_one_file_are_refused_before_anything_is_changed(
