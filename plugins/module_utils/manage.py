@@ -96,6 +96,33 @@ print()
 print({mark!r} + json.dumps([[".".join(key) for key in sorted(keys)] for keys in (unknown, squashes)]))
 """
 
+COPY = """
+import os, shutil, sys
+from pathlib import Path
+
+def copy(source, target):
+    if source.is_dir() and not source.is_symlink():
+        if not os.path.lexists(target):
+            target.mkdir()
+        if target.is_dir() and not target.is_symlink():
+            for each in source.iterdir():
+                copy(each, target / each.name)
+    elif not os.path.lexists(target):
+        draft = target.with_name(f".{target.name}.draft")
+        draft.unlink(missing_ok=True)
+        try:
+            shutil.copy2(source, draft, follow_symlinks=False)
+            draft.rename(target)
+        finally:
+            draft.unlink(missing_ok=True)
+
+try:
+    copy(Path(sys.argv[1]), Path(sys.argv[2]))
+except OSError as error:
+    sys.exit(str(error))
+"""
+"""What copies, as the app too: what is there already is not touched, and no link is followed."""
+
 
 def environment(release: Release, env_as_environment: bool) -> dict[str, str]:
     """Return the environment that the release's unit gives to gunicorn.
@@ -247,23 +274,51 @@ def unknown_migrations(release: Release, env_as_environment: bool = False) -> tu
     return unknown, squashes
 
 
-def link_away(path: Path, target: Path) -> None:
+def link_away(release: Release, path: Path, target: Path, user: str | None = None, keep: int | None = None) -> None:
     """Make a directory of the source a link to where its files may be written; what it held goes there, if new.
 
-    What goes there belongs to whom the target belongs to: an app writes into directories that came with its source.
+    Args:
+        release: whose.
+        path: of the directory.
+        target: where it leads to.
+        user: whose the target is, and what goes there; default: ours.
+        keep: a descriptor that whoever copies inherits, so that nobody else does meanwhile.
+
+    Raises:
+        Problem: something cannot be copied there.
     """
     if path.is_symlink():
         return
     if path.is_dir():
-        owner = target.stat()
-        for item in path.iterdir():
-            if not os.path.lexists(target / item.name):
-                # Given away here, where only root can put a link in the way.
-                for each in (item, *item.rglob("*")):
-                    os.chown(each, owner.st_uid, owner.st_gid, follow_symlinks=False)
-                shutil.move(str(item), target / item.name)
+        copy_new(release, path, target.resolve(), user, keep)
         shutil.rmtree(path)
     _link(path, target)
+
+
+def copy_new(release: Release, source: Path, target: Path, user: str | None, keep: int | None) -> None:
+    """Copy a file or a directory, but for what is there already, each file whole or not at all.
+
+    Whose the target is does it: root must not trust what it finds where others may write, nor may it give files away on
+    every file system.
+
+    Args:
+        release: whose interpreter does it.
+        source: of the release.
+        target: may be there, and is no link.
+        user: see `link_away`.
+        keep: see `link_away`.
+
+    Raises:
+        Problem: it cannot be copied.
+    """
+    run_or_fail(
+        [release.virtualenv / "bin" / "python", "-I", "-S", "-c", COPY, source, target],
+        f"{source} cannot be copied to {target} as {user or 'root'}",
+        user=user,
+        environment={},
+        timeout=DAY,
+        keep=keep,
+    )
 
 
 def _link(path: Path, target: Path) -> None:
@@ -314,7 +369,7 @@ def collect_static(release: Release, env_as_environment: bool = False) -> dict[s
         )
     # Where a manifest of hashed names is looked up while serving, STATIC_ROOT as the project knows it must lead there.
     if root:
-        link_away(root, release.static)
+        link_away(release, root, release.static)
     elif settings["looks_up"]:
         place = settings["static_root"] or "not set"
         raise Problem(
@@ -324,18 +379,23 @@ def collect_static(release: Release, env_as_environment: bool = False) -> dict[s
     return settings
 
 
-def link_media(release: Release, settings: dict[str, Any]) -> None:
+def link_media(release: Release, settings: dict[str, Any], keep: int | None = None) -> None:
     """Let uploads into the source go to where they outlive the release.
 
+    Args:
+        release: whose.
+        settings: from `collect_static`.
+        keep: see `link_away`.
+
     Raises:
-        Problem: among what git holds there is a link that would lead nowhere when the release is gone.
+        Problem: what git holds cannot be copied there, or has a link that would lead nowhere when the release is gone.
     """
     root = inside(release, settings["media_root"])
     if root and not root.is_symlink():
         for link in (each for each in root.rglob("*") if each.is_symlink()):
             if release.path in Path(os.readlink(link)).parents:
                 raise Problem(f"{link} leads to {os.readlink(link)}, which goes with the release. Copy what is there")
-        link_away(root, App(release.app).media)
+        link_away(release, root, App(release.app).media, release.app, keep)
 
 
 def sqlite_files(release: Release, settings: dict[str, Any]) -> dict[Path, Path]:

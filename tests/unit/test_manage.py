@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 import stat
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +20,7 @@ from ansible_collections.initech.django.plugins.module_utils.dotenv import rende
 from ansible_collections.initech.django.plugins.module_utils.layout import App, Release
 from ansible_collections.initech.django.plugins.module_utils.manage import (
     COLLECT,
+    COPY,
     MARK,
     collect_static,
     environment,
@@ -46,6 +51,8 @@ def release(app: App) -> Release:
     made = app.release(ID)
     (made.source / "src" / "shop").mkdir(parents=True)
     made.project.symlink_to(Path("source", "src"))
+    (made.virtualenv / "bin").mkdir(parents=True)
+    (made.virtualenv / "bin" / "python").symlink_to(Path(sys.executable).resolve())
     return made
 
 
@@ -152,42 +159,117 @@ def test_the_project_itself_and_what_it_lies_in_are_never_moved_away(
     assert files(app.media) == {}
 
 
-def test_what_a_directory_held_goes_where_it_now_leads_to(tmp_path: Path) -> None:
+def test_what_a_directory_held_goes_where_it_now_leads_to(tmp_path: Path, release: Release) -> None:
     path, target = tmp_path / "a" / "media", tmp_path / "media"
     target.mkdir()
     fill(path, logo="logo", avatars__me="me")
-    link_away(path, target)
+    link_away(release, path, target)
     assert path.readlink() == target
     assert files(target) == {"logo": "logo", "avatars/me": "me"}
 
 
-def test_what_was_uploaded_before_stays_as_it_is(tmp_path: Path) -> None:
+def test_what_was_uploaded_before_stays_as_it_is(tmp_path: Path, release: Release) -> None:
     path, target = tmp_path / "a" / "media", tmp_path / "media"
     fill(target, logo="uploaded", avatars__me="uploaded")
     (target / "gone").symlink_to("nowhere")
     fill(path, logo="new", new="new", gone="new")
-    link_away(path, target)
+    link_away(release, path, target)
     assert files(target) == {"logo": "uploaded", "avatars/me": "uploaded", "new": "new"}
     assert (target / "gone").is_symlink()
 
 
-def test_what_is_moved_belongs_to_whom_the_directory_belongs_to(tmp_path: Path) -> None:
+def test_what_is_new_in_a_directory_that_is_there_goes_there(tmp_path: Path, release: Release) -> None:
     path, target = tmp_path / "a" / "media", tmp_path / "media"
+    fill(target, avatars__me="uploaded", new="uploaded", logo__svg="uploaded")
+    fill(path, avatars__me="me", avatars__old__you="you", new__file="file", logo="logo")
+    link_away(release, path, target)
+    uploaded = dict.fromkeys(("avatars/me", "new", "logo/svg"), "uploaded")
+    assert files(target) == {**uploaded, "avatars/old/you": "you"}
+
+
+def test_what_is_copied_goes_through_no_link(tmp_path: Path, release: Release) -> None:
+    path, target, outside = tmp_path / "a" / "media", tmp_path / "media", tmp_path / "outside"
+    fill(outside, there="there")
     target.mkdir()
-    owner = 65534 if os.geteuid() == 0 else os.geteuid()
-    os.chown(target, owner, -1)
+    (target / "avatars").symlink_to(outside)
     fill(path, avatars__me="me")
-    fill(tmp_path, outside="")
-    (path / "link").symlink_to(tmp_path / "outside")
-    link_away(path, target)
-    assert {each.lstat().st_uid for each in target.rglob("*")} == {owner}
-    assert len(list(target.rglob("*"))) == 3
-    assert (tmp_path / "outside").stat().st_uid == os.geteuid()
+    (path / "link").symlink_to(outside)
+    link_away(release, path, target)
+    assert files(outside) == {"there": "there"}
+    assert (target / "link").readlink() == outside
+    # But what an administrator made of the directory itself.
+    (tmp_path / "volume").symlink_to(target)
+    fill(tmp_path / "b", new="new")
+    link_away(release, tmp_path / "b", tmp_path / "volume")
+    assert files(target) == {"new": "new"}
 
 
-def test_a_directory_that_is_not_there_yet_becomes_a_link_all_the_same(tmp_path: Path) -> None:
+def test_what_an_interrupted_run_had_half_copied_is_copied(tmp_path: Path, release: Release) -> None:
+    path, target = tmp_path / "a" / "media", tmp_path / "media"
+    fill(target, **{"avatars__me": "me", "avatars__.you.draft": "yo"})
+    fill(path, avatars__me="me", avatars__you="you")
+    link_away(release, path, target)
+    assert files(target) == {"avatars/me": "me", "avatars/you": "you"}
+
+
+def test_a_file_that_is_half_copied_does_not_have_its_name_yet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(tmp_path / "source", logo="logo")
+
+    def full(_: Path, draft: Path, **__: bool) -> None:
+        draft.write_text("lo")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(shutil, "copy2", full)
+    monkeypatch.setattr(sys, "argv", ["-c", str(tmp_path / "source"), str(tmp_path / "target")])
+    with pytest.raises(SystemExit, match="No space left on device"):
+        exec(COPY, {})
+    assert files(tmp_path / "target") == {}
+
+
+IS_ROOT = os.geteuid() == 0
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[tuple[Release, Path]]:
+    """Return a release and a directory of its app, which is on another file system; everybody may look into both."""
+    with tempfile.TemporaryDirectory() as here, tempfile.TemporaryDirectory(dir="/dev/shm") as there:
+        for directory in (here, there):
+            Path(directory).chmod(0o755)
+        made = App(f"{here}/app").release(ID)
+        (made.virtualenv / "bin").mkdir(parents=True)
+        (made.virtualenv / "bin" / "python").symlink_to(Path(sys.executable).resolve())
+        yield made, Path(there)
+
+
+def test_what_is_copied_is_the_apps_though_uploads_are_on_another_file_system(elsewhere: tuple[Release, Path]) -> None:
+    release, target = elsewhere
+    path = release.source / "media"
+    fill(path, uploads__keep="", avatars__old__me="me")
+    (path / "link").symlink_to("avatars")
+    if IS_ROOT:
+        shutil.chown(target, "nobody", "nogroup")
+    link_away(release, path, target, "nobody" if IS_ROOT else None)
+    assert path.stat().st_dev != release.path.stat().st_dev
+    assert files(target) == {"uploads/keep": "", "avatars/old/me": "me"}
+    assert {each.lstat().st_uid for each in target.rglob("*")} == {target.stat().st_uid}
+    assert len(list(target.rglob("*"))) == 6
+
+
+def test_what_cannot_be_copied_is_told_and_stays(elsewhere: tuple[Release, Path]) -> None:
+    release, target = elsewhere
+    path = release.source / "media"
+    fill(path, logo="logo")
+    target.chmod(0o555)
+    with pytest.raises(
+        Problem, match=rf"^{path} cannot be copied to {target} as \w+ \(exit code 1\):\n.*Permission denied"
+    ):
+        link_away(release, path, target, "nobody" if IS_ROOT else None)
+    assert files(path) == {"logo": "logo"}
+
+
+def test_a_directory_that_is_not_there_yet_becomes_a_link_all_the_same(tmp_path: Path, release: Release) -> None:
     target = tmp_path / "media"
-    link_away(tmp_path / "a" / "b" / "media", target)
+    link_away(release, tmp_path / "a" / "b" / "media", target)
     assert (tmp_path / "a" / "b" / "media").readlink() == target
 
 
@@ -214,9 +296,9 @@ def test_what_leads_to_uploads_and_databases_can_be_gone_through_whatever_roots_
     assert modes(media, release.path) | modes(database, release.path) == {0o755}
 
 
-def test_what_is_a_link_already_is_left_alone(tmp_path: Path) -> None:
+def test_what_is_a_link_already_is_left_alone(tmp_path: Path, release: Release) -> None:
     (tmp_path / "media").symlink_to("elsewhere")
-    link_away(tmp_path / "media", tmp_path / "target")
+    link_away(release, tmp_path / "media", tmp_path / "target")
     assert (tmp_path / "media").readlink() == Path("elsewhere")
 
 
@@ -255,13 +337,16 @@ def test_a_link_into_the_release_is_refused_among_what_goes_where_uploads_outliv
 SETTINGS: dict[str, Any] = {"static_root": "", "media_root": "", "sqlite": [], "looks_up": False, "problem": ""}
 
 
+COLLECTED = {"site.css": "collected", "css/admin.css": "collected"}
+
+
 @pytest.fixture
 def answer(release: Release, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """Return what the project's settings say; its collectstatic collects one file."""
+    """Return what the project's settings say; its collectstatic collects two files."""
     found = dict(SETTINGS)
 
     def asked(*_: object) -> dict[str, Any]:
-        fill(release.static, **{"site.css": "collected"})
+        fill(release.static, **{"site.css": "collected", "css__admin.css": "collected"})
         return found
 
     monkeypatch.setattr(manage, "asked", asked)
@@ -274,7 +359,7 @@ def answer(release: Release, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 def test_what_an_interrupted_run_collected_is_gone(release: Release, answer: dict[str, Any]) -> None:
     fill(release.static, of="an interrupted run")
     assert collect_static(release) == answer
-    assert files(release.static) == {"site.css": "collected"}
+    assert files(release.static) == COLLECTED
     assert release.static.stat().st_mode & 0o777 == 0o755
 
 
@@ -282,11 +367,12 @@ def test_the_projects_own_directory_of_static_files_leads_to_what_was_collected(
     release: Release, answer: dict[str, Any]
 ) -> None:
     root = release.source / "src" / "static_root"
-    fill(root, **{"site.css": "of the repository", "logo": "of the repository"})
+    fill(root, **{"site.css": "of the repository", "logo": "of the repository", "css__own.css": "of the repository"})
     answer["static_root"] = str(root)
     collect_static(release)
     assert root.readlink() == release.static
-    assert files(root) == {"site.css": "collected", "logo": "of the repository"}
+    own = dict.fromkeys(("logo", "css/own.css"), "of the repository")
+    assert files(root) == {**own, **COLLECTED}
 
 
 @pytest.mark.parametrize(("root", "said"), [("/var/www/static", "/var/www/static"), ("", "not set")])
@@ -328,7 +414,7 @@ def test_uploads_may_lie_beside_static_files_or_among_them(
     fill(source / media_root, photo="photo")
     assert (source / static_root).readlink() == release.static
     assert files(app.media) == {"photo": "photo"}
-    assert files(release.static) == {"site.css": "collected"}
+    assert files(release.static) == COLLECTED
 
 
 def test_databases_of_sqlite_that_would_be_one_file_are_refused_before_anything_is_changed(
