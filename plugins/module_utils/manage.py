@@ -421,19 +421,22 @@ def sqlite_files(release: Release, settings: dict[str, Any]) -> dict[Path, Path]
     return found
 
 
-def link_sqlite(release: Release, settings: dict[str, Any]) -> None:
+def link_sqlite(release: Release, settings: dict[str, Any], keep: int | None = None) -> None:
     """Let databases of SQLite in the source be where they outlive the release and the app may write: in its home.
 
     One that came with the source is the first content. SQLite follows links, and keeps its journal where they lead.
+
+    Args:
+        release: whose.
+        settings: from `collect_static`.
+        keep: see `link_away`.
 
     Raises:
         Problem: it cannot be copied there, or two would be one file.
     """
     for target, path in sqlite_files(release, settings).items():
         if path.is_file():
-            # As the app: where it may write, root must not trust what it finds.
-            failure = f"{path.name} cannot be copied to {target.parent}"
-            run_or_fail(["cp", "--no-clobber", str(path), str(target)], failure, user=release.app)
+            copy_new(release, path, target, release.app, keep)
             path.unlink()
         _link(path, target)
 

@@ -143,7 +143,7 @@ def stage(options: dict[str, Any], keep: int | None) -> dict[str, Any]:
         run_commands(hooks.AFTER_STATIC, options["after_static"], writable=release.static)
     static_files.gather(app, [*app.complete(), release])
     manage.link_media(release, settings, keep)
-    manage.link_sqlite(release, settings)
+    manage.link_sqlite(release, settings, keep)
     shutil.rmtree(release.wheels, ignore_errors=True)
     manifest = {
         "release": release.id,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
 import shutil
 import stat
 import subprocess
@@ -101,6 +102,15 @@ def test_manage_py_gets_the_environment_of_the_unit_and_nothing_of_ours(
     }
 
 
+@pytest.fixture
+def as_ourselves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have programs run as ourselves: here is no user of the app."""
+    monkeypatch.setattr(
+        manage, "run_or_fail", lambda *words, **options: run_or_fail(*words, **{**options, "user": None})
+    )
+
+
+@pytest.mark.usefixtures("as_ourselves")
 @pytest.mark.parametrize(
     ("command", "said"),
     [
@@ -110,13 +120,9 @@ def test_manage_py_gets_the_environment_of_the_unit_and_nothing_of_ours(
     ],
 )
 def test_a_command_of_the_teams_that_cannot_be_run_or_fails_is_told_with_where_it_stands(
-    release: Release, monkeypatch: pytest.MonkeyPatch, command: str, said: str
+    release: Release, command: str, said: str
 ) -> None:
     fill(release.project, **{".env": "", "readme.txt": ""})
-    # Here is no such user.
-    monkeypatch.setattr(
-        manage, "run_or_fail", lambda *words, **options: run_or_fail(*words, **{**options, "user": None})
-    )
     with pytest.raises(Problem, match=f"^release_before_static: {said}$"):
         run_commands(release, "release_before_static", [command])
 
@@ -384,6 +390,28 @@ def test_names_that_would_be_looked_up_where_no_release_is_are_refused(
     answer["looks_up"] = True
     with pytest.raises(Problem, match=f"STATIC_ROOT is {said}, and while"):
         collect_static(release)
+
+
+@pytest.mark.usefixtures("as_ourselves")
+def test_the_first_content_of_a_database_of_sqlite_is_there_whole_or_not_at_all(
+    app: App, release: Release, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    home, source = tmp_path / "home", release.source / "src"
+    content = "first" * 500_000
+    fill(source, **{"db.sqlite3": content, "other.sqlite3": "first"})
+    fill(home, **{"other.sqlite3": "live"})
+    monkeypatch.setattr(App, "home", property(lambda _: home))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, before[1]))
+    try:
+        with pytest.raises(Problem, match=r"db\.sqlite3 cannot be copied"):
+            link_sqlite(release, {"sqlite": ["db.sqlite3"]})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert files(home) == {"other.sqlite3": "live"}
+    link_sqlite(release, {"sqlite": ["db.sqlite3", "other.sqlite3"]})
+    assert files(home) == {"db.sqlite3": content, "other.sqlite3": "live"}
+    assert (source / "db.sqlite3").readlink() == home / "db.sqlite3"
 
 
 @pytest.mark.parametrize(
