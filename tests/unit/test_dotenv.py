@@ -194,7 +194,9 @@ def test_a_key_that_django_environ_would_drop_is_refused(key: Any) -> None:
 
 @pytest.mark.parametrize("systemd", [False, True])
 @pytest.mark.parametrize("key", ["RELEASE", "REPLICA"])
-def test_a_key_by_which_the_units_tell_processes_what_they_are_is_refused_with_what_to_do(key: str, systemd: bool) -> None:
+def test_a_key_by_which_the_units_tell_processes_what_they_are_is_refused_with_what_to_do(
+    key: str, systemd: bool
+) -> None:
     assert refusal({"DEBUG": False, key: MARKER}, systemd).splitlines()[1:] == [
         f"  {key}: is set by the app's units themselves; take it out, or let the project read another name"
     ]
