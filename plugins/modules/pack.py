@@ -65,12 +65,12 @@ options:
     elements: str
     default: []
   cut_keys:
-    description: Those of them whose values django-environ 0.11 would cut, from P(initech.django.cut_keys#filter).
+    description: Those of them whose values django-environ 0.11 would cut, from P(initech.django.risky_keys#filter).
     type: list
     elements: str
     default: []
   misread_keys:
-    description: Those whose values only django-environ reads, from P(initech.django.misread_keys#filter).
+    description: Those whose values only django-environ reads, from P(initech.django.risky_keys#filter).
     type: list
     elements: str
     default: []

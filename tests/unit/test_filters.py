@@ -12,11 +12,10 @@ from typing import Any
 import pytest
 import yaml
 from ansible.errors import AnsibleFilterError
-from ansible_collections.initech.django.plugins.filter.cut_keys import FilterModule as CutKeys
 from ansible_collections.initech.django.plugins.filter.database_settings import FilterModule as DatabaseSettings
 from ansible_collections.initech.django.plugins.filter.directives import FilterModule as Directives
 from ansible_collections.initech.django.plugins.filter.dotenv import FilterModule as Dotenv
-from ansible_collections.initech.django.plugins.filter.misread_keys import FilterModule as MisreadKeys
+from ansible_collections.initech.django.plugins.filter.risky_keys import FilterModule as RiskyKeys
 from ansible_collections.initech.django.plugins.filter.named_settings import FilterModule as NamedSettings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -24,8 +23,7 @@ COLLECTIONS = ROOT / ".collections"
 RELEASE = ROOT / "roles" / "release"
 
 dotenv = Dotenv().filters()["dotenv"]
-cut_keys = CutKeys().filters()["cut_keys"]
-misread_keys = MisreadKeys().filters()["misread_keys"]
+risky_keys = RiskyKeys().filters()["risky_keys"]
 directives = Directives().filters()["directives"]
 database_settings = DatabaseSettings().filters()["database_settings"]
 named_settings = NamedSettings().filters()["named_settings"]
@@ -98,8 +96,8 @@ def test_what_is_no_mapping_is_refused_by_its_type(values: Any, name: str) -> No
 
 def test_the_keys_whose_values_hold_a_number_sign_for_systemd_are_told_without_their_values() -> None:
     values = {"SECRET_KEY": "S3cr3t#1", "DEBUG": False, "TOKENS": ["S3cr3t", "#"], "PLAIN": "S3cr3t"}
-    assert cut_keys(values, systemd=True) == ["SECRET_KEY", "TOKENS"]
-    assert cut_keys(values) == []
+    assert risky_keys(values, systemd=True)["cut"] == ["SECRET_KEY", "TOKENS"]
+    assert risky_keys(values)["cut"] == []
 
 
 def test_the_project_is_packed_with_the_names_of_keys_and_none_of_their_values(tmp_path: Path) -> None:
@@ -117,25 +115,20 @@ def test_the_project_is_packed_with_the_names_of_keys_and_none_of_their_values(t
     assert answer["msg"] == "[]\n['SECRET_KEY']\n['SECRET_KEY', 'DATABASE_URL']\npostgres"
 
 
-def test_keys_that_others_misread_are_told_of_a_mapping_alone_and_without_showing_a_value() -> None:
-    assert misread_keys({"A": "it's S3cr3t", "B": "S3cr3t"}) == ["A"]
-    with pytest.raises(AnsibleFilterError, match=r"^initech\.django\.misread_keys takes a mapping, not a list$"):
-        misread_keys(["S3cr3t"])
-    with pytest.raises(AnsibleFilterError, match="A: its value holds a line break") as error:
-        misread_keys({"A": "S3cr3t\n"})
-    assert "S3cr3t" not in str(error.value)
+def test_the_keys_whose_values_others_misread_are_told_without_their_values() -> None:
+    assert risky_keys({"A": "it's S3cr3t", "B": "S3cr3t"})["misread"] == ["A"]
 
 
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        (["S3cr3t"], r"^initech\.django\.cut_keys takes a mapping, not a list$"),
+        (["S3cr3t"], r"^initech\.django\.risky_keys takes a mapping, not a list$"),
         ({"A": "S3cr3t\n"}, "A: its value holds a line break"),
     ],
 )
 def test_keys_whose_values_no_env_file_holds_are_refused_without_showing_them(values: Any, message: str) -> None:
     with pytest.raises(AnsibleFilterError, match=message) as error:
-        cut_keys(values, systemd=True)
+        risky_keys(values, systemd=True)
     assert "S3cr3t" not in str(error.value)
 
 
