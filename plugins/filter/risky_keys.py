@@ -42,7 +42,7 @@ _value:
       elements: str
     misread:
       description:
-        - Those that python-dotenv, environs or python-decouple would misread, for example one with a single quote in it.
+        - Those that python-dotenv, environs or python-decouple would misread, such as one with a single quote in it.
         - None where systemd hands them on, since all of these prefer the environment.
       type: list
       elements: str

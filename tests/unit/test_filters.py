@@ -15,8 +15,8 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.initech.django.plugins.filter.database_settings import FilterModule as DatabaseSettings
 from ansible_collections.initech.django.plugins.filter.directives import FilterModule as Directives
 from ansible_collections.initech.django.plugins.filter.dotenv import FilterModule as Dotenv
-from ansible_collections.initech.django.plugins.filter.risky_keys import FilterModule as RiskyKeys
 from ansible_collections.initech.django.plugins.filter.named_settings import FilterModule as NamedSettings
+from ansible_collections.initech.django.plugins.filter.risky_keys import FilterModule as RiskyKeys
 
 ROOT = Path(__file__).resolve().parents[2]
 COLLECTIONS = ROOT / ".collections"
