@@ -85,11 +85,17 @@ CUT = """\
   delegate_to: localhost
   become: false
   changed_when: true
-  when: inventory_hostname == '{name}'
+  when: inventory_hostname == '{by}'
 """
 PING = """
 - name: Do something there
   ansible.builtin.ping:
+"""
+FAIL = f"""
+- name: Fail on the second host
+  ansible.builtin.fail:
+    msg: It is not in the mood.
+  when: inventory_hostname == '{SECOND}'
 """
 
 
@@ -101,7 +107,7 @@ def test_where_one_host_is_lost_at_the_switch_nobody_is_at_the_new_release(
     before = state(demo, HOST), state(demo, SECOND)
     change(demo, f"Not without {name}: {more}")
     hook = tmp_path / "hook.yml"
-    hook.write_text(f"---\n{CUT.format(python=sys.executable, name=name, path=demo.path)}{more}")
+    hook.write_text(f"---\n{CUT.format(python=sys.executable, name=name, by=name, path=demo.path)}{more}")
     failed = demo.playbook("deploy", "-e", json.dumps({"release_before_switch": [{"tasks": str(hook)}]}))
     demo.host("systemctl start ssh", name)
     assert failed.code != 0, failed.output
@@ -113,6 +119,21 @@ def test_where_one_host_is_lost_at_the_switch_nobody_is_at_the_new_release(
     # What is left of the lease on the host that was lost frees itself.
     again = demo.playbook("deploy", "-e", "release_wait=2m")
     assert again.code == 0, again.output
+
+
+def test_a_host_that_cannot_go_back_is_named_with_what_to_type_which_brings_it_back(demo: Demo, tmp_path: Path) -> None:
+    before = state(demo, HOST), state(demo, SECOND)
+    change(demo, "Not for the second host, and the first one is lost meanwhile")
+    hook = tmp_path / "hook.yml"
+    hook.write_text(f"---\n{CUT.format(python=sys.executable, name=HOST, by=SECOND, path=demo.path)}{FAIL}")
+    failed = demo.playbook("deploy", "-e", json.dumps({"release_before_switch": [{"tasks": str(hook)}]}))
+    demo.host("systemctl start ssh")
+    assert failed.code != 0, failed.output
+    command = f"ansible-playbook rollback.yml -l {HOST} -e release={before[0][0]}"
+    assert f"{HOST} could not go back, and may be at either. Once it can, type: {command}" in failed.text
+    assert state(demo, HOST)[0] != before[0][0]
+    demo.checked(*command.split(), "-e", "release_wait=2m")
+    assert (state(demo, HOST), state(demo, SECOND)) == before
 
 
 def test_those_that_had_switched_stay_where_they_are_when_that_is_asked_for(demo: Demo) -> None:
