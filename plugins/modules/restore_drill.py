@@ -131,6 +131,29 @@ def drill_uploads(app: str) -> str:
     return f"Uploads: {files} files restored from snapshot {snapshot['short_id']} of {backups.utc(moment)}."
 
 
+def drill(options: dict[str, Any], check_mode: bool) -> dict[str, Any]:
+    """Try all that is backed up, also where one part is no good, and return what the module returns.
+
+    Raises:
+        Problem: with what is wrong, after what is right.
+    """
+    found: dict[str, Any] = {"label": "", "age": 0.0, "seconds": 0.0, "tables": 0, "rows": 0, "report": []}
+    problems = []
+    if options["engine"]:
+        try:
+            found = drill_database(options["engine"], check_mode)
+        except Problem as problem:
+            problems.append(str(problem))
+    if options["media"] and not check_mode:
+        try:
+            found["report"].append(drill_uploads(options["app_name"]))
+        except Problem as problem:
+            problems.append(str(problem))
+    if problems:
+        raise Problem("\n".join([*found["report"], *problems]))
+    return found
+
+
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(
@@ -141,14 +164,8 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    options = module.params
-    found: dict[str, Any] = {"label": "", "age": 0.0, "seconds": 0.0, "tables": 0, "rows": 0, "report": []}
     try:
-        if options["engine"]:
-            found = drill_database(options["engine"], module.check_mode)
-        if options["media"] and not module.check_mode:
-            found["report"].append(drill_uploads(options["app_name"]))
-        module.exit_json(changed=False, **found)
+        module.exit_json(changed=False, **drill(module.params, module.check_mode))
     except Problem as problem:
         module.fail_json(msg=str(problem))
 

@@ -13,6 +13,7 @@ from ansible_collections.initech.django.plugins.module_utils.backups import Requ
 from ansible_collections.initech.django.plugins.module_utils.layout import App
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 from ansible_collections.initech.django.plugins.modules import restore as module
+from ansible_collections.initech.django.plugins.modules import restore_drill
 from ansible_collections.initech.django.plugins.modules.restore_drill import drill_uploads
 
 RESTIC = """\
@@ -144,3 +145,29 @@ def test_a_backup_of_the_link_alone_is_none_of_uploads(host: Host) -> None:
         ):
             restore()
     assert not (host.app.root / "media.restored").is_symlink()
+
+
+@pytest.mark.parametrize("is_good", [True, False])
+def test_a_drill_tries_uploads_and_the_database_whatever_the_other_one_is_like(
+    host: Host, monkeypatch: pytest.MonkeyPatch, is_good: bool
+) -> None:
+    def database(*_: Any) -> dict[str, Any]:
+        if not is_good:
+            raise Problem("The database is damaged.")
+        return {"report": ["The database is good."]}
+
+    monkeypatch.setattr(restore_drill, "drill_database", database)
+    options = {"app_name": host.app.name, "engine": "postgresql", "media": True}
+    with pytest.raises(
+        Problem, match=r"^The database is (good|damaged)\.\nNot backed up on this host: what was uploaded"
+    ):
+        restore_drill.drill(options, False)
+    host.back_up()
+    if is_good:
+        assert [line[:22] for line in restore_drill.drill(options, False)["report"]] == [
+            "The database is good.",
+            "Uploads: 1 files resto",
+        ]
+        return
+    with pytest.raises(Problem, match=r"^Uploads: 1 files restored .*\nThe database is damaged\.$"):
+        restore_drill.drill(options, False)
