@@ -215,6 +215,7 @@ class Ground:
         mend: Callable[[], object] = lambda: None,
         refusal: Sequence[str] = (),
         may_go_well: bool = False,
+        is_bad: bool = False,
         arguments: Sequence[str] = (),
         is_down: bool = False,
     ) -> Outcome:
@@ -227,6 +228,7 @@ class Ground:
             mend: ends what keeps a deploy from going well.
             refusal: what the run says then, one of them; empty where it may end as it likes.
             may_go_well: it need not be refused.
+            is_bad: the release is no good, and its own traceback is shown.
             arguments: of the deploy.
             is_down: the host is down for a while: the site is not asked meanwhile.
         """
@@ -250,7 +252,7 @@ class Ground:
             outcome.said = output[begin:][:800]
             outcome.problems += [] if found and outcome.code else [f"it does not say {' or '.join(refusal)}"]
             outcome.problems += ["the new release went live"] if outcome.ended == "new" else []
-        outcome.problems += ["a traceback"] if "Traceback" in output and not refusal else []
+        outcome.problems += ["a traceback"] if "Traceback" in output and not is_bad else []
         outcome.problems += [f"{count} times {what}" for what, count in load.failures.items()]
         outcome.problems += [f"the next deploy failed: {again.text[-1500:]}"] if again.code else []
         is_well = (third.code, third.changed) == (0, 0)
@@ -285,7 +287,9 @@ class Ground:
             path.write_text(text, encoding="utf-8")
             self.demo.commit("As it was")
 
-        return self.strike("bad release", name, lambda _: None, mend=mend, refusal=[words], arguments=arguments)
+        return self.strike(
+            "bad release", name, lambda _: None, mend=mend, refusal=[words], is_bad=True, arguments=arguments
+        )
 
     def half_migrated(self) -> Outcome:
         """Deploy a migration that fails half way, and then none."""
@@ -299,7 +303,7 @@ class Ground:
 
         name = "a migration that fails half way"
         words = "Failed: pages.0004_half_way. What it had done was rolled back."
-        return self.strike("bad release", name, lambda _: None, mend=mend, refusal=[words])
+        return self.strike("bad release", name, lambda _: None, mend=mend, refusal=[words], is_bad=True)
 
     def two_at_once(self, number: int) -> Outcome:
         """Begin two deploys in one moment."""
