@@ -119,8 +119,8 @@ def read_info(text: str, stanza: str) -> list[Backup]:
                     versions[each["database"]["id"]],
                     each["database"]["id"] == max(versions),
                     archive=f"{versions[each['database']['id']]}-{each['database']['id']}",
-                    # The name of a piece of the log begins with it.
-                    timeline=int(each["archive"]["start"][:8], 16),
+                    # The name of a piece of the log begins with it. A backup by hand of a server that is down has none.
+                    timeline=int((each["archive"]["start"] or "00000001")[:8], 16),
                 )
                 for each in entry["backup"]
                 if not each.get("error")

@@ -8,6 +8,8 @@ from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
+from ansible_collections.initech.django.plugins.module_utils.dotenv import RESERVED
+
 ASSIGNMENT = re.compile(r"(#\s?)?(?:export )?([A-Za-z_][A-Za-z_0-9]*)=")
 TEMPLATE = ".env.template"
 OURS = ("SECRET_KEY_FALLBACKS", "DJANGO_SETTINGS_MODULE")
@@ -32,7 +34,7 @@ def template_keys(text: str) -> tuple[list[str], list[str]]:
 
 
 def missing_keys(path: PurePosixPath, text: str, given: Collection[str]) -> list[str]:
-    """Return which keys have no value, a line each.
+    """Return which keys have no value, but for those that the app's units set, a line each.
 
     Args:
         path: of the template, for messages.
@@ -42,7 +44,7 @@ def missing_keys(path: PurePosixPath, text: str, given: Collection[str]) -> list
     return [
         f"{path} asks for {key}, and release_env does not have it. Set it there, or mark it as optional: #{key}=…"
         for key in template_keys(text)[0]
-        if key not in given
+        if key not in given and key not in RESERVED
     ]
 
 

@@ -8,6 +8,7 @@ import shlex
 import shutil
 import stat
 import tempfile
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -233,6 +234,9 @@ def place(entries: Sequence[Entry], *, is_check: bool) -> list[dict[str, str]]:
     Raises:
         Problem: that cannot be.
     """
+    twice = [str(path) for path, count in Counter(entry.path for entry in entries).items() if count > 1]
+    if twice:
+        raise Problem(f"Named more than once, so that it cannot be told what is wanted: {', '.join(twice)}")
     changes = [(entry, wanted, found) for entry in entries if (wanted := entry.wanted) != (found := entry.found())]
     if not is_check:
         try:

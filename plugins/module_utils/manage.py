@@ -103,25 +103,33 @@ from pathlib import Path
 def copy(source, target):
     if source.is_dir() and not source.is_symlink():
         if not os.path.lexists(target):
-            target.mkdir()
+            os.makedirs(target, exist_ok=True)
         if target.is_dir() and not target.is_symlink():
             for each in source.iterdir():
                 copy(each, target / each.name)
     elif not os.path.lexists(target):
-        draft = target.with_name(f".{target.name}.draft")
-        draft.unlink(missing_ok=True)
+        # Hosts may share the disk.
+        draft = target.with_name(f".{target.name}.{os.uname().nodename}.draft")
+        remove(draft)
         try:
             shutil.copy2(source, draft, follow_symlinks=False)
             draft.rename(target)
         finally:
-            draft.unlink(missing_ok=True)
+            remove(draft)
+
+def remove(draft):
+    if os.path.lexists(draft):
+        draft.unlink()
 
 try:
     copy(Path(sys.argv[1]), Path(sys.argv[2]))
 except OSError as error:
     sys.exit(str(error))
 """
-"""What copies, as the app too: what is there already is not touched, and no link is followed."""
+"""What copies, as the app too: what is there already is not touched, and no link is followed.
+
+A release's own Python runs it, which may be as old as 3.6.
+"""
 
 
 def environment(release: Release, env_as_environment: bool) -> dict[str, str]:
@@ -311,9 +319,10 @@ def copy_new(release: Release, source: Path, target: Path, user: str | None, kee
     Raises:
         Problem: it cannot be copied.
     """
+    hint = f". Where a directory there is not the app's, type on the host: sudo chown -R {user}: {target}"
     run_or_fail(
         [release.virtualenv / "bin" / "python", "-I", "-S", "-c", COPY, source, target],
-        f"{source} cannot be copied to {target} as {user or 'root'}",
+        f"{source} cannot be copied to {target} as {user or 'root'}{hint if user and source.is_dir() else ''}",
         user=user,
         environment={},
         timeout=DAY,

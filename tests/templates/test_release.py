@@ -78,17 +78,29 @@ def test_who_has_switched_in_this_run_goes_back(
     assert words is None or text == words
 
 
-@pytest.mark.parametrize("answer", [GONE, {"failed": True, "changed": False, "msg": "Release is no good"}])
-def test_a_host_that_could_not_go_back_is_named_with_what_to_type(answer: dict[str, Any]) -> None:
+def test_a_host_that_is_lost_before_it_goes_back_is_named_with_what_to_type() -> None:
     older = "20261123T101500Z-cccccccc"
     stuck = "could not go back, and may be at either. Once it can, type: ansible-playbook rollback.yml"
     hosts = host("one", DONE), host("two", DONE, live=older), host("three", DONE), host("four")
-    assert said(*hosts, back={"two": answer, "three": answer})[1].splitlines() == [
+    assert said(*hosts, back={"two": GONE, "three": GONE})[1].splitlines() == [
         "Went back to what they had: one",
         f"two {stuck} -l two -e release={older}",
         f"three {stuck} -l three -e release={OLD}",
     ]
-    assert said(hosts[1], hosts[3], back={"two": answer})[1] == f"two {stuck} -l two -e release={older}"
+    assert said(hosts[1], hosts[3], back={"two": GONE})[1] == f"two {stuck} -l two -e release={older}"
+
+
+def test_a_host_whose_old_release_was_no_good_any_more_is_not_told_to_roll_back_to_that() -> None:
+    hosts = host("one", DONE), host("two", DONE), host("three", DONE), host("four")
+    answer = {"failed": True, "changed": False, "msg": "Release is no good"}
+    assert said(*hosts, back={"two": answer, "three": answer})[1].splitlines() == [
+        "Went back to what they had: one",
+        *(
+            f"{name} could not go back to {OLD}, which was no good there any more, and is left at {NEW}. "
+            f"Type ansible-playbook deploy.yml -l {name} with -e release_version= one that is good"
+            for name in ("two", "three")
+        ),
+    ]
 
 
 def test_a_host_that_cannot_be_reached_any_more_keeps_nobody_from_going_back_and_from_being_named() -> None:

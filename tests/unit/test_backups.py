@@ -66,6 +66,10 @@ def test_backups_are_listed_by_age_and_such_with_errors_are_none() -> None:
     assert read_info(info(entry(SECOND), broken, entry(FIRST)), "main") == [FIRST, SECOND]
 
 
+def test_a_backup_that_somebody_took_by_hand_of_a_server_that_was_down_is_listed() -> None:
+    assert read_info(info(entry(FIRST, archive={"start": None, "stop": None})), "main") == [FIRST]
+
+
 def test_backups_from_before_an_upgrade_are_known_as_such_and_replace_nothing() -> None:
     assert read_info(info(entry(FIRST), entry(OLD)), "main") == [OLD, FIRST]
     check_version(FIRST, "17")

@@ -41,6 +41,10 @@ def test_all_keys_without_a_value_are_named_at_once() -> None:
     ]
 
 
+def test_keys_that_the_apps_units_set_need_not_be_given() -> None:
+    assert missing_keys(PATH, "RELEASE=\nREPLICA=\n", []) == []
+
+
 def test_optional_keys_may_be_given_or_not() -> None:
     assert missing_keys(PATH, TEXT, ["ENVIRONMENT", "DEBUG", "SECRET_KEY"]) == []
     assert list(unknown_keys(PATH, TEXT, ["ENVIRONMENT", "SENTRY_DSN"])) == []

@@ -42,6 +42,16 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
+def test_a_path_that_is_named_twice_is_refused_before_anything_is_changed(tmp_path: Path) -> None:
+    path = tmp_path / "a.conf"
+    with pytest.raises(Problem, match=f"Named more than once.*: {path}$"):
+        place(
+            [entry(tmp_path / "b.conf", content="b"), entry(path, content="a"), entry(path, content="b")],
+            is_check=False,
+        )
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_file_is_written_once(tmp_path: Path) -> None:
     path = tmp_path / "a.conf"
     assert placed(path, content="ä = 1\n") == {

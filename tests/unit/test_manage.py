@@ -212,10 +212,27 @@ def test_what_is_copied_goes_through_no_link(tmp_path: Path, release: Release) -
 
 def test_what_an_interrupted_run_had_half_copied_is_copied(tmp_path: Path, release: Release) -> None:
     path, target = tmp_path / "a" / "media", tmp_path / "media"
-    fill(target, **{"avatars__me": "me", "avatars__.you.draft": "yo"})
+    fill(target, **{"avatars__me": "me", f"avatars__.you.{os.uname().nodename}.draft": "yo"})
     fill(path, avatars__me="me", avatars__you="you")
     link_away(release, path, target)
     assert files(target) == {"avatars/me": "me", "avatars/you": "you"}
+
+
+def test_two_hosts_that_share_the_disk_copy_at_once(tmp_path: Path) -> None:
+    content = {f"{number % 4}__{number}": str(number) for number in range(200)}
+    fill(tmp_path / "source", **content)
+    begin = "import os, sys, types; os.uname = lambda: types.SimpleNamespace(nodename={!r}); exec(sys.stdin.read())"
+    places = (tmp_path / "source", tmp_path / "target")
+    hosts = [
+        subprocess.Popen([sys.executable, "-c", begin.format(name), *places], stdin=subprocess.PIPE, text=True)
+        for name in ("one", "two")
+    ]
+    for host in hosts:
+        assert host.stdin
+        host.stdin.write(COPY)
+        host.stdin.close()
+    assert [host.wait() for host in hosts] == [0, 0]
+    assert files(tmp_path / "target") == {name.replace("__", "/"): text for name, text in content.items()}
 
 
 def test_a_file_that_is_half_copied_does_not_have_its_name_yet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -267,7 +284,7 @@ def test_what_cannot_be_copied_is_told_and_stays(elsewhere: tuple[Release, Path]
     fill(path, logo="logo")
     target.chmod(0o555)
     with pytest.raises(
-        Problem, match=rf"^{path} cannot be copied to {target} as \w+ \(exit code 1\):\n.*Permission denied"
+        Problem, match=rf"^{path} cannot be copied to {target} as \w+.*\(exit code 1\):\n.*Permission denied"
     ):
         link_away(release, path, target, "nobody" if IS_ROOT else None)
     assert files(path) == {"logo": "logo"}
