@@ -219,7 +219,7 @@ def test_what_an_interrupted_run_had_half_copied_is_copied(tmp_path: Path, relea
 
 
 def test_two_hosts_that_share_the_disk_copy_at_once(tmp_path: Path) -> None:
-    content = {f"{number % 4}__{number}": str(number) for number in range(200)}
+    content = {f"{number % 4}__{number}": str(number) for number in range(1000)}
     fill(tmp_path / "source", **content)
     begin = "import os, sys, types; os.uname = lambda: types.SimpleNamespace(nodename={!r}); exec(sys.stdin.read())"
     places = (tmp_path / "source", tmp_path / "target")
