@@ -10,6 +10,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 from ansible_collections.initech.django.plugins.module_utils.inputs import (
     advice,
+    at_once,
     clear_vaults,
     database_host_problem,
     evaluator,
@@ -37,14 +38,14 @@ class ActionModule(ActionBase):
         variables = task_vars or {}
         _, options = self.validate_argument_spec({"complete": {"type": "bool", "default": True}})
         try:
-            environment, roles = self.check(variables, options["complete"])
-            result.update(changed=False, environment=environment, roles=roles)
+            environment, roles, machines = self.check(variables, options["complete"])
+            result.update(changed=False, environment=environment, roles=roles, at_once=at_once(machines))
         except Problem as problem:
             result.update(failed=True, msg=str(problem))
         return result
 
-    def check(self, variables: dict[str, Any], is_complete: bool) -> tuple[str, dict[str, list[str]]]:
-        """Return the environment of this run, and of which groups each host is.
+    def check(self, variables: dict[str, Any], is_complete: bool) -> tuple[str, dict[str, list[str]], dict[str, str]]:
+        """Return the environment of this run, of which groups each host is, and on which machine.
 
         Args:
             variables: of the task.
@@ -89,7 +90,10 @@ class ActionModule(ActionBase):
                 + "\n".join(f"  {line}" for line in found)
                 + advice(environment, found)
             )
-        return environment, {host: roles_of(host, name) for host, name in named.items()}
+        machines = {
+            host: str(evaluator(self._templar, raw)(raw.get("ansible_host", host))) for host, raw in hosts.items()
+        }
+        return environment, {host: roles_of(host, name) for host, name in named.items()}, machines
 
     def invalid(self, environment: str, values: dict[str, Any], specs: dict[str, Any]) -> list[str]:
         """Return what is not of the type that its role's argument_specs say, a line each."""

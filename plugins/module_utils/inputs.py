@@ -143,6 +143,17 @@ def require_one_environment(environments: Mapping[str, str]) -> str:
     return next(iter(hosts))
 
 
+def at_once(machines: Mapping[str, str]) -> int:
+    """Return how many hosts of the run may take a step at once, as Ansible's `throttle` has it: 0 is all.
+
+    Two apps on one machine are two names of it, and what they share there is written by one of them after the other.
+
+    Args:
+        machines: by host where it is.
+    """
+    return 1 if len(set(machines.values())) < len(machines) else 0
+
+
 def database_host_problem(hosts: Mapping[str, str], members: Sequence[str], environment: str) -> str | None:
     """Return what is wrong with the host that is named for the database, or None.
 

@@ -37,4 +37,11 @@ roles:
   type: dict
   returned: success
   sample: {web1: [apps], db1: [databases]}
+at_once:
+  description: >-
+    How many hosts may be made ready at once, for C(throttle). Names of one machine take turns, since they share files
+    there; else it is 0, which is all.
+  type: int
+  returned: success
+  sample: 0
 """

@@ -95,3 +95,8 @@ def test_handlers_of_what_provisioning_wrote_also_run_where_something_later_fail
     writing = [play for play in others if entry_points(play) != {"check"}]
     assert writing
     assert [play["name"] for play in writing if play.get("force_handlers") is not True] == []
+
+
+def test_names_of_one_machine_take_turns_where_provisioning_writes() -> None:
+    writing = [play for play in plays(ROOT / "playbooks" / "provision.yml")[1:] if entry_points(play) != {"check"}]
+    assert {play["throttle"] for play in writing} == {"{{ __check_inputs.at_once }}"}

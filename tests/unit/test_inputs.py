@@ -12,6 +12,7 @@ import yaml
 from ansible_collections.initech.django.plugins.action.inputs import ActionModule
 from ansible_collections.initech.django.plugins.module_utils.inputs import (
     advice,
+    at_once,
     clear_vaults,
     database_host_problem,
     leaf_problem,
@@ -50,6 +51,11 @@ def templated(value: Any) -> Any:
 def found(raw: Mapping[str, Any], host: str = "web-1.example.org") -> list[str]:
     """Return what is wrong with the variables of a host of prod."""
     return problems(host, "prod", raw, SPECS, templated)
+
+
+@pytest.mark.parametrize(("machines", "expected"), [({"a": "1", "b": "1", "c": "2"}, 1), ({"a": "1", "b": "2"}, 0)])
+def test_names_of_one_machine_take_turns(machines: dict[str, str], expected: int) -> None:
+    assert at_once(machines) == expected
 
 
 def test_hosts_of_one_environment_are_one_run() -> None:
