@@ -71,6 +71,13 @@ def test_the_firewall_drops_what_no_rule_lets_in() -> None:
         render("base", "firewall.nft.j2", base_ssh_addresses=["office.example.com"])
 
 
+def test_the_firewall_comes_back_whatever_becomes_of_rules_that_are_not_ours() -> None:
+    path = "/etc/systemd/system/nftables.service.d/initech.conf"
+    loads = "=-/usr/sbin/nft -f /etc/initech/firewall.nft"
+    lines = files("__base_access")[path]["content"].splitlines()
+    assert lines[1:] == ["[Service]", f"ExecStartPost{loads}", f"ExecReload{loads}", f"ExecStopPost{loads}"]
+
+
 @pytest.mark.parametrize(("is_on", "loaded"), [(True, True), (False, False), ("false", False)])
 def test_what_servers_open_is_written_without_the_firewall_too_so_that_it_never_comes_without_it(
     is_on: bool | str, loaded: bool
@@ -91,6 +98,7 @@ def test_what_servers_open_is_written_without_the_firewall_too_so_that_it_never_
     ("switch", "off", "name", "path"),
     [
         ("base_firewall", False, "__base_access", "/etc/initech/firewall.nft"),
+        ("base_firewall", False, "__base_access", "/etc/systemd/system/nftables.service.d/initech.conf"),
         ("base_ssh", False, "__base_access", "/etc/ssh/sshd_config.d/00-initech.conf"),
         ("base_kernel", False, "__base_system", "/etc/sysctl.d/60-initech.conf"),
         ("base_journal_size", "", "__base_system", "/etc/systemd/journald.conf.d/initech.conf"),

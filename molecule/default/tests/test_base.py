@@ -86,6 +86,14 @@ def test_the_tables_of_others_are_left_alone(host: Host) -> None:
     assert {"table inet initech", "table inet somebody"} <= set(tables)
 
 
+def test_the_firewall_outlives_whatever_is_done_to_the_rules_of_nftables_service(host: Host) -> None:
+    # Debian's /etc/nftables.conf begins with `flush ruleset`. Its unit is not running on these hosts, so that it is a
+    # start that loads it while ours is active.
+    for verb in ("start", "reload", "restart", "stop"):
+        host.check_output(f"systemctl {verb} nftables")
+        assert "policy drop" in host.check_output("nft list table inet initech"), verb
+
+
 def test_the_guard_has_gone(host: Host) -> None:
     assert host.run("systemctl is-active initech-guard.timer").stdout.strip() == "inactive"
 
