@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import shlex
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ansible_collections.initech.django.plugins.module_utils.commands import run, tail
@@ -37,7 +37,13 @@ def undo_script(kept: Sequence[tuple[Path, Path | None]], commands: Sequence[str
     return "\n".join(["#!/bin/sh", *lines, *commands, ""])
 
 
-def change(entries: Sequence[Entry], apply: Sequence[str], undo: Sequence[str], seconds: int) -> list[dict[str, str]]:
+def change(
+    entries: Sequence[Entry],
+    apply: Sequence[str],
+    undo: Sequence[str],
+    seconds: int,
+    verify: Callable[[], object] = lambda: None,
+) -> list[dict[str, str]]:
     """Have files as they should be, in force, and guarded: nobody knows yet whether he still gets in.
 
     Args:
@@ -45,6 +51,7 @@ def change(entries: Sequence[Entry], apply: Sequence[str], undo: Sequence[str], 
         apply: the commands that have them in force.
         undo: those that have in force what was there before.
         seconds: after which that is put back, unless the guard's timer is stopped.
+        verify: raises a Problem where what the files say is not what counts, also where nothing has changed.
 
     Returns:
         What has changed, as Ansible shows it; if nothing has, there is no guard.
@@ -58,11 +65,14 @@ def change(entries: Sequence[Entry], apply: Sequence[str], undo: Sequence[str], 
         _set(entries, undo, seconds)
         try:
             place(entries, is_check=False)
+            verify()
             for command in apply:
                 _checked(command)
         except Problem:
             take_back()
             raise
+    else:
+        verify()
     return changes
 
 

@@ -8,6 +8,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.initech.django.plugins.module_utils.files import Entry, specification
 from ansible_collections.initech.django.plugins.module_utils.guard import UNIT, change, foreseen
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
+from ansible_collections.initech.django.plugins.module_utils.sshd import require_in_force
 
 DOCUMENTATION = """
 module: guarded_files
@@ -30,6 +31,12 @@ options:
     type: list
     elements: str
     default: []
+  sshd:
+    description:
+      - That of the files which is a part of sshd's configuration. What it says has to be what sshd does, also where
+        nothing has changed. None, if empty.
+    type: str
+    default: ""
   seconds:
     description: How long the host waits for a proof.
     type: int
@@ -52,6 +59,7 @@ EXAMPLES = """
         validate: /usr/sbin/sshd -t -f %s
     apply: [systemctl reload ssh.service]
     undo: [systemctl reload ssh.service]
+    sshd: /etc/ssh/sshd_config.d/00-keys.conf
 """
 RETURN = """
 paths:
@@ -69,12 +77,24 @@ guard:
 def main() -> None:
     """Run the module."""
     commands = {"type": "list", "elements": "str", "default": []}
-    specified = {**specification(), "apply": commands, "undo": commands, "seconds": {"type": "int", "default": 60}}
+    specified = {
+        **specification(),
+        "apply": commands,
+        "undo": commands,
+        "sshd": {"type": "str", "default": ""},
+        "seconds": {"type": "int", "default": 60},
+    }
     module = AnsibleModule(argument_spec=specified, supports_check_mode=True)
     entries = [Entry(**{**options, "path": Path(options["path"])}) for options in module.params["files"]]
     apply, undo, seconds = (module.params[name] for name in ("apply", "undo", "seconds"))
+    sshd = module.params["sshd"]
+
+    def verify() -> None:
+        if sshd:
+            require_in_force(Path(sshd))
+
     try:
-        diff = foreseen(entries) if module.check_mode else change(entries, apply, undo, seconds)
+        diff = foreseen(entries) if module.check_mode else change(entries, apply, undo, seconds, verify)
     except Problem as problem:
         module.fail_json(msg=str(problem))
     paths = [entry["after_header"] for entry in diff]

@@ -71,6 +71,31 @@ def test_what_a_killed_run_has_not_proven_is_put_back_by_the_next(demo: Demo) ->
 
 
 @pytest.mark.parametrize(
+    ("config", "given"),
+    [("/^Include/d", {"base_ssh_options": {"ClientAliveInterval": 299}}), ("1i PasswordAuthentication yes", {})],
+    ids=["changed", "same"],
+)
+def test_what_sshd_does_not_do_of_ours_is_noticed_and_no_change_of_it_stays(
+    demo: Demo, config: str, given: dict[str, object]
+) -> None:
+    ours = demo.host("cat /etc/ssh/sshd_config.d/00-initech.conf")
+    demo.host(f"sed -i.kept '{config}' /etc/ssh/sshd_config")
+    try:
+        result = demo.playbook("provision", "-e", json.dumps(given))
+    finally:
+        demo.host("mv /etc/ssh/sshd_config.kept /etc/ssh/sshd_config; systemctl reload ssh")
+
+    assert result.code != 0
+    assert "Not in force: " in result.text
+    assert "PasswordAuthentication no" in result.text
+    assert "Include /etc/ssh/sshd_config.d/*.conf" in result.text
+    assert demo.host("cat /etc/ssh/sshd_config.d/00-initech.conf") == ours
+    assert demo.host("systemctl is-active initech-guard.timer || true").strip() == "inactive"
+    finished = demo.playbook("provision")
+    assert (finished.code, finished.changed) == (0, 0), finished.output
+
+
+@pytest.mark.parametrize(
     ("given", "message"),
     [
         ({"base_ssh_addresses": ["office.example.com"]}, "'office.example.com' is no address and no network"),

@@ -60,6 +60,13 @@ def test_switches_are_said_as_sshd_says_them_and_can_be_said_otherwise() -> None
     assert sshd(base_banner="")["Banner"] == "none"
 
 
+@pytest.mark.parametrize(("is_on", "file"), [(True, "/etc/ssh/sshd_config.d/00-initech.conf"), (False, "")])
+def test_what_sshd_is_told_has_to_be_what_it_does_unless_it_is_told_nothing(is_on: bool, file: str) -> None:
+    (guarded, _) = load_tasks("base", "tasks/access.yml")
+    assert evaluate(guarded["initech.django.guarded_files"]["sshd"], variables("base", base_ssh=is_on)) == file
+    assert file in {"", *files("__base_access")}
+
+
 def test_the_firewall_drops_what_no_rule_lets_in() -> None:
     text = render("base", "firewall.nft.j2", base_ssh_addresses=["192.0.2.0/24"])
     assert "policy drop;" in text

@@ -99,6 +99,25 @@ def test_what_cannot_be_in_force_is_put_back_at_once(systemd: Systemd, entry: Ca
     assert systemd.said[-1] == f"systemctl stop {guard.UNIT}.timer"
 
 
+def test_what_would_not_be_in_force_is_put_back_before_anything_is_applied(
+    systemd: Systemd, entry: Callable[..., Entry]
+) -> None:
+    path = entry("a").path
+    path.write_text("old")
+
+    def verify() -> None:
+        raise Problem(f"not in force: {path.read_text()}")
+
+    with pytest.raises(Problem, match="not in force: new"):
+        guard.change([entry("a", content="new")], ["reload it"], [], 60, verify)
+    assert path.read_text() == "old"
+    assert "reload it" not in systemd.said
+    assert systemd.said[-1] == f"systemctl stop {guard.UNIT}.timer"
+    # Others may have changed theirs, where ours are as they were.
+    with pytest.raises(Problem, match="not in force: old"):
+        guard.change([entry("a", content="old")], [], [], 60, verify)
+
+
 def test_a_file_that_is_to_go_comes_back_and_so_does_one_with_a_strange_name(
     systemd: Systemd, entry: Callable[..., Entry]
 ) -> None:
