@@ -13,15 +13,25 @@ from ansible.errors import AnsibleError
 from ansible_collections.initech.django.tests.templates.render import evaluate, load_tasks, needs, render, variables
 
 
+def inventory(**hosts: dict[str, Any]) -> dict[str, Any]:
+    """Return what Ansible knows of hosts and their variables on the first of them; all are of one environment."""
+    return {
+        "inventory_hostname": next(iter(hosts)),
+        "app_environment": "prod",
+        "groups": {"all": list(hosts), "prod": list(hosts)},
+        "hostvars": {name: {"inventory_hostname": name, **variables} for name, variables in hosts.items()},
+    }
+
+
 def sshd(login: str = "admin", **inputs: Any) -> dict[str, str]:
     """Return what sshd is told."""
-    text = render("base", "sshd.conf.j2", __base_login={"stdout": login}, **inputs)
+    text = render("base", "sshd.conf.j2", __base_login={"stdout": login}, **{**inventory(web1={}), **inputs})
     return dict(line.split(" ", 1) for line in text.splitlines() if line and not line.startswith("#"))
 
 
 def files(name: str, **inputs: Any) -> dict[str, dict[str, Any]]:
     """Return the entries of one of the role's lists by path, their contents not looked at."""
-    known = {**variables("base", **inputs), "__base_login": {"stdout": "admin"}}
+    known = {**variables("base", **{**inventory(web1={}), **inputs}), "__base_login": {"stdout": "admin"}}
     entries = [{k: v for k, v in entry.items() if "lookup(" not in str(v)} for entry in known[name]]
     return {entry["path"]: entry for entry in evaluate(entries, known)}
 
@@ -58,6 +68,24 @@ def test_switches_are_said_as_sshd_says_them_and_can_be_said_otherwise() -> None
     )
     assert sshd(base_ssh_options={"X11Forwarding": True})["X11Forwarding"] == "yes"
     assert sshd(base_banner="")["Banner"] == "none"
+
+
+@pytest.mark.parametrize(
+    ("behind", "forwards"),
+    [
+        ({"ansible_ssh_common_args": "-o ProxyJump=web1"}, "local"),
+        ({"ansible_ssh_extra_args": "-J admin@web1"}, "local"),
+        ({"ansible_ssh_args": "-C -o proxycommand='ssh -W %h:%p web1'"}, "local"),
+        ({"ansible_ssh_common_args": "-F '/home/anna/its-J/ssh_config'", "ansible_ssh_args": None}, "no"),
+        ({}, "no"),
+    ],
+)
+def test_sshd_forwards_only_where_a_host_of_the_environment_is_reached_through_another(
+    behind: dict[str, Any], forwards: str
+) -> None:
+    known = inventory(web1={}, db=behind)
+    assert sshd(**known)["AllowTcpForwarding"] == forwards
+    assert sshd(**known, base_ssh_options={"AllowTcpForwarding": False})["AllowTcpForwarding"] == "no"
 
 
 @pytest.mark.parametrize(("is_on", "file"), [(True, "/etc/ssh/sshd_config.d/00-initech.conf"), (False, "")])

@@ -44,6 +44,9 @@ REQUIRED = {
         "distribution_release": "trixie",
         "processor_nproc": 4,
     },
+    "inventory_hostname": "web1",
+    "groups": {},
+    "hostvars": {"web1": {}},
     "__base_login": {"stdout": "admin"},
     "__backup_restic": {"content": "MariaDB", "place": "/etc/place", "directory": "/mysql", "cache": "cache"},
 }
