@@ -189,6 +189,36 @@ def test_updates_reboot_at_a_time_or_never() -> None:
     assert 'Automatic-Reboot "false";' in files("__base_system", base_reboot_at="")[path]["content"]
 
 
+def reboots(at: str | None, **hosts: dict[str, Any]) -> list[str]:
+    """Return when the hosts of an environment reboot, if its variables say when the first does; None if they do not."""
+    every = {
+        name: variables if at is None else {"base_reboot_at": at, **variables} for name, variables in hosts.items()
+    }
+    known = inventory(**every)
+    path = "/etc/apt/apt.conf.d/52initech"
+    texts = [
+        files("__base_system", **{**known, "inventory_hostname": name, **variables})[path]["content"]
+        for name, variables in every.items()
+    ]
+    return [re.findall(r'Automatic-Reboot-Time "(.*)";', text)[0] for text in texts]
+
+
+def test_the_hosts_of_an_environment_reboot_one_after_the_other() -> None:
+    assert reboots(None, web1={}, web2={}, db={}) == ["04:00", "04:10", "04:20"]
+    assert reboots("23:45", web1={}, web2={}, db={}) == ["23:45", "23:55", "00:05"]
+
+
+def test_a_host_with_a_time_of_its_own_reboots_then_and_the_others_do_not_wait_for_it() -> None:
+    own = {"base_reboot_at": "01:30"}
+    assert reboots(None, web1={}, db=own, web2={}) == ["04:00", "01:30", "04:10"]
+    assert reboots("05:00", web1={}, db=own, web2={}) == ["05:00", "01:30", "05:10"]
+
+
+def test_two_apps_on_one_machine_reboot_it_at_one_time() -> None:
+    on_one = {"ansible_host": "192.0.2.1"}
+    assert reboots(None, shop=on_one, blog=on_one, web2={}) == ["04:00", "04:00", "04:10"]
+
+
 def test_what_is_taken_back_on_a_new_host_is_stopped_while_systemd_still_knows_its_unit() -> None:
     undo = " ; ".join(variables("base")["__base_undo"])
     stopped, forgotten = (undo.index(f"systemctl {what}") for what in ("stop initech-firewall", "daemon-reload"))
