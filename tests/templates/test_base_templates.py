@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shlex
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -253,3 +255,61 @@ def test_the_swap_file_is_as_large_as_was_asked_for_and_systemd_reads_its_unit_a
     verify = ["systemd-analyze", "verify", "--man=no", str(unit)]
     assert subprocess.run(verify, capture_output=True, text=True, check=False).stderr == ""
     assert files("__base_system")["/etc/systemd/system/initech-swap.service"]["state"] == "absent"
+
+
+class Swap:
+    """A host's swap file, as big as it may be, and a kernel that refuses what ours refuses."""
+
+    KERNEL = {
+        "swapon": 'if grep -q "^$1 " "$SWAPS"; then exit 255; fi; echo "$1 file" >>"$SWAPS"',
+        "swapoff": 'test -z "$FULL"; grep -q "^$1 " "$SWAPS"; sed -i "\\|^$1 |d" "$SWAPS"',
+        "mkswap": 'test -s "$1"',
+        "fallocate": 'truncate --size="$2" "$3"',
+    }
+
+    def __init__(self, directory: Path, size: int, *, used: bool) -> None:
+        """Have a file of that size; none, if it is 0."""
+        self.file, self.swaps = directory / "swapfile", directory / "swaps"
+        if size:
+            with self.file.open("wb") as file:
+                file.truncate(size)
+        self.swaps.write_text("Filename Type\n" + (f"{self.file} file\n" if used else ""))
+        self.programs = directory / "bin"
+        self.programs.mkdir()
+        for name, script in self.KERNEL.items():
+            (self.programs / name).write_text(f"#!/bin/sh -e\n{script}\n")
+            (self.programs / name).chmod(0o755)
+
+    def start(self, full: bool = False) -> int:
+        """Start our unit for a file of 64 KB, and return its exit code; memory that is full needs what it has."""
+        unit = render("base", "swap.service.j2", base_swap_size="64K")
+        (command,) = re.findall(r"^ExecStart=(.*)$", unit, re.MULTILINE)
+        meant = command.replace("$$", "$").replace("%%", "%")
+        meant = meant.replace("/proc/swaps", str(self.swaps)).replace("/swapfile", str(self.file))
+        path = f"{self.programs}:{os.environ['PATH']}"
+        environ = {"PATH": path, "SWAPS": str(self.swaps), "FULL": "1" if full else ""}
+        return subprocess.run(shlex.split(meant), env=environ, capture_output=True, check=False).returncode
+
+    @property
+    def state(self) -> tuple[int, int]:
+        """How large the file is, and how often it is in use."""
+        return self.file.stat().st_size, self.swaps.read_text().count(f"{self.file} ")
+
+
+@pytest.mark.parametrize(("size", "used"), [(0, False), (32768, False), (32768, True), (65536, False), (65536, True)])
+def test_a_swap_file_that_is_there_is_used_or_replaced_whoever_uses_it(tmp_path: Path, size: int, used: bool) -> None:
+    swap = Swap(tmp_path, size, used=used)
+    assert swap.start() == 0
+    assert swap.state == (65536, 1)
+    assert swap.start() == 0
+    assert swap.state == (65536, 1)
+
+
+def test_a_swap_file_that_cannot_be_switched_off_stays(tmp_path: Path) -> None:
+    swap = Swap(tmp_path, 32768, used=True)
+    assert swap.start(full=True) != 0
+    assert swap.state == (32768, 1)
+
+
+def test_the_swap_file_comes_after_a_line_of_fstab_for_it() -> None:
+    assert "\nAfter=swapfile.swap\n" in render("base", "swap.service.j2", base_swap_size="64M")
