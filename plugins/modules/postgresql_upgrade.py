@@ -16,7 +16,7 @@ DOCUMENTATION = """
 module: postgresql_upgrade
 short_description: Copy the data of a PostgreSQL cluster to a new cluster of another version, with pg_upgradecluster
 description:
-  - The old cluster is kept, stopped. Where the upgrade fails, Debian's tool starts it again.
+  - The old cluster is kept, stopped. Where the upgrade fails, it is started again.
   - It runs under systemd, and ends whatever becomes of the connection. The next run waits for one that still runs.
   - What one that was killed left half-made is removed, and the upgrade begun again.
 author: The initech.django team
@@ -49,6 +49,7 @@ took:
 """
 
 UNIT = "postgresql-upgrade.service"
+CLUSTERS = "The clusters cannot be listed"
 
 
 def is_running() -> bool:
@@ -71,20 +72,44 @@ def wait() -> None:
 
 
 def begin_again(old: str, version: str) -> None:
-    """Remove what an upgrade that was killed left half-made, and make the old cluster the live one again.
+    """Remove what an upgrade that failed or was killed left half-made, and make the old cluster the live one again.
 
     Raises:
         Problem: it cannot be removed, or the old one does not start.
     """
     if Path("/etc/postgresql", version, versions.NAME, "postgresql.conf").exists():
         command = ["pg_dropcluster", "--stop", version, versions.NAME]
-        run_or_fail(command, f"What a killed upgrade left of {version}/{versions.NAME} cannot be removed")
+        run_or_fail(command, f"What an upgrade left half-made of {version}/{versions.NAME} cannot be removed")
     shutil.rmtree(Path("/var/lib/postgresql", version, versions.NAME), ignore_errors=True)
     start = f"{old}/{versions.NAME} does not start again"
     run_or_fail(["pg_conftool", old, versions.NAME, "set", "port", str(versions.PORT)], start)
     Path("/etc/postgresql", old, versions.NAME, "start.conf").write_text("auto\n", encoding="ascii")
     run_or_fail(["systemctl", "daemon-reload"], start)
     run_or_fail(["systemctl", "restart", f"postgresql@{old}-{versions.NAME}.service"], start, timeout=DAY)
+
+
+def go_on(old: str, version: str) -> str:
+    """Have the old cluster go on after an upgrade that failed, and return what became of it.
+
+    Not every version of Debian's tool does so: where the old one was stopped already, some stop at that.
+    """
+    try:
+        wait()
+        mine = versions.find(version, versions.parse(run_or_fail(["pg_lsclusters", "--json"], CLUSTERS)))
+        # The port is the last that the new one gets.
+        if mine and mine.port == versions.PORT:
+            return f"The new cluster {mine} has taken over all the same. Type the same again, which does what is left."
+        begin_again(old, version)
+        versions.draft(version).unlink(missing_ok=True)
+    except Problem as problem:
+        return (
+            f"The old cluster does not go on, though its data is as it was: {problem}\n"
+            "What is half-made the next run removes. Type the same again."
+        )
+    return (
+        f"The old cluster {old}/{versions.NAME} goes on, and its data is as it was. Mend what it says, and type the "
+        "same again."
+    )
 
 
 def upgrade(old: str, version: str) -> str:
@@ -96,7 +121,7 @@ def upgrade(old: str, version: str) -> str:
     started = time.time()
     draft = versions.draft(version)
     wait()
-    clusters = versions.parse(run_or_fail(["pg_lsclusters", "--json"], "The clusters cannot be listed"))
+    clusters = versions.parse(run_or_fail(["pg_lsclusters", "--json"], CLUSTERS))
     mine = versions.find(version, clusters)
     if mine is None or versions.is_half_made(mine, draft.exists()):
         data = Path("/var/lib/postgresql", version, versions.NAME)
@@ -113,9 +138,7 @@ def upgrade(old: str, version: str) -> str:
             said = run([*journal, "--lines=40"]).stdout.strip()
             raise Problem(
                 f"The upgrade from {old} failed. journalctl --unit=postgresql-upgrade on the host says:\n{said}\n"
-                f"{result.stderr.strip()}\npg_lsclusters there tells which cluster is running. The data of "
-                f"version {old} is never changed by an upgrade. What is half-made the next run removes. Type the same "
-                "again."
+                f"{result.stderr.strip()}\n{go_on(old, version)}"
             )
     return duration(time.time() - started)
 

@@ -21,8 +21,10 @@ INFO = "cd / && runuser -u postgres -- pgbackrest --stanza=main --output=json in
 # As soon as the new cluster has files: all of the upgrade, its servers and its tool.
 KILL = """
 until [ -e /var/lib/postgresql/upgrading-17 ] && [ -d /var/lib/postgresql/17/main/base ]; do :; done
-systemctl kill --signal=KILL postgresql-upgrade
+%ssystemctl kill --signal=KILL postgresql-upgrade
 """
+# The module, which has the old cluster go on where it lives.
+KILL_MODULE = "kill -KILL $(ps -o ppid= -C systemd-run)\n"
 URL = "{{ lookup('initech.django.database_url') }}"
 FILL = "CREATE TABLE kept AS SELECT id, md5(id::text) AS text FROM generate_series(1, 50000) AS id"
 SUM = "SELECT count(*), sum(hashtext(text)) FROM kept"
@@ -223,15 +225,26 @@ def backups(demo: Demo) -> list[str]:
     return [f"{versions[each['database']['id']]} {each['type']}" for each in stanza["backup"]]
 
 
-@pytest.fixture(scope="module")
-def killed(demo: Demo, old: App, data: str) -> Result:
-    """Return what an upgrade said that was killed."""
-    looked = old.playbook("upgrade-database", "--check")
-    assert (looked.code, clusters(demo), backups(demo)) == (0, ["15 5432 online"], []), looked.output
+def upgrade_and_kill(demo: Demo, old: App, before: str = "") -> Result:
+    """Return what an upgrade said whose unit was killed, and what is named here before it."""
     with ThreadPoolExecutor() as pool:
         upgrade = pool.submit(old.playbook, "upgrade-database")
-        on(demo, OLD_HOST, KILL)
+        on(demo, OLD_HOST, KILL % before)
         return upgrade.result()
+
+
+@pytest.fixture(scope="module")
+def failed(demo: Demo, old: App, data: str) -> Result:
+    """Return what an upgrade said that failed."""
+    looked = old.playbook("upgrade-database", "--check")
+    assert (looked.code, clusters(demo), backups(demo)) == (0, ["15 5432 online"], []), looked.output
+    return upgrade_and_kill(demo, old)
+
+
+@pytest.fixture(scope="module")
+def killed(demo: Demo, old: App, failed: Result) -> Result:
+    """Return what the next one said, which was killed whole."""
+    return upgrade_and_kill(demo, old, KILL_MODULE)
 
 
 @pytest.fixture(scope="module")
@@ -240,13 +253,24 @@ def upgraded(old: App, killed: Result) -> Result:
     return old.playbook("upgrade-database")
 
 
-def test_an_upgrade_that_is_killed_says_so_and_is_not_provisioned_over(demo: Demo, old: App, killed: Result) -> None:
-    assert killed.code != 0
-    assert "The upgrade from 15 failed" in killed.text
-    assert "Type the same again" in killed.text
+def test_an_upgrade_that_fails_says_so_and_the_old_cluster_goes_on(
+    demo: Demo, old: App, data: str, failed: Result
+) -> None:
+    assert failed.code != 0
+    assert "The upgrade from 15 failed" in failed.text
+    assert "The old cluster 15/main goes on" in failed.text
+    assert "type the same again" in failed.text
+    assert clusters(demo) == ["15 5432 online"]
+    assert asked(demo, SUM, "old", OLD_HOST) == data
     assert backups(demo) == ["15 full"]
+
+
+def test_an_upgrade_that_is_killed_is_not_provisioned_over(demo: Demo, old: App, killed: Result) -> None:
+    assert killed.code != 0
+    assert backups(demo) == ["15 full", "15 diff"]
     refused = old.playbook("provision")
     assert (refused.code, refused.changed) == (2, 0)
+    assert "An upgrade to PostgreSQL 17 was killed on this host" in refused.text
     assert "ansible-playbook upgrade-database.yml -l old-host" in refused.text
 
 
@@ -268,7 +292,7 @@ def test_data_is_upgraded_on_purpose_also_after_an_upgrade_that_was_killed(
 def test_the_new_cluster_is_backed_up_and_what_was_before_the_upgrade_can_be_restored(
     demo: Demo, old: App, data: str, upgraded: Result
 ) -> None:
-    assert backups(demo) == ["15 full", "17 full"]
+    assert backups(demo) == ["15 full", "15 diff", "17 full"]
     on(demo, OLD_HOST, "systemctl start initech-backup-check")
     asked(demo, "CREATE TABLE later (id int)", "old", OLD_HOST)
     drill = old.playbook("restore-drill")
