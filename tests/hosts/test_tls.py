@@ -209,6 +209,19 @@ def test_an_acme_authority_certifies_the_site(demo: Demo, address: str, pebble: 
     assert (again.code, again.changed) == (0, 0), again.output
 
 
+def test_another_authority_is_asked_where_none_is_named_any_more(demo: Demo, address: str, pebble: Path) -> None:
+    given = {"nginx_server_names": [NAME], "tls_source": "acme", "base_ca_certificates": [str(pebble)]}
+    unnamed = ("provision", "--check", "-e", json.dumps(given))
+    ini = "/etc/letsencrypt/cli.ini"
+    demo.host(f"cp -a {ini} /root/cli.ini && echo 'server = {DIRECTORY}' >> {ini}")
+    same = demo.playbook(*unnamed)
+    demo.host(f"mv /root/cli.ini {ini}")
+    # Let's Encrypt, which no host of a test reaches.
+    other = demo.playbook(*unnamed)
+    assert (same.code, same.changed) == (0, 0), same.output
+    assert (other.code, other.changed) == (0, 1), other.output
+
+
 def root(demo: Demo) -> str:
     """Return the certificate of the authority that signs for the site, made anew at each start."""
     ask = "import ssl, urllib.request as r; print(r.urlopen('https://localhost:15000/roots/0').read().decode())"
