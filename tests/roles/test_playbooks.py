@@ -82,6 +82,18 @@ def test_as_many_hosts_switch_at_a_time_as_release_serial_of_the_first_says(
     assert evaluate(serial, hosts) == size
 
 
+def test_a_certificates_check_is_told_the_names_of_the_other_hosts() -> None:
+    tasks = [task for play in plays(ROOT / "playbooks" / "provision.yml") for task in play.get("tasks", ())]
+    (given,) = [task["vars"] for task in tasks if "tls_names_of_others" in task.get("vars", ())]
+    hosts = {
+        "web1": {"nginx_server_names": ["a.test"]},
+        "web2": {"nginx_server_names": ["b.test", "c.test"]},
+        "web3": {},
+    }
+    known = {"inventory_hostname": "web1", "ansible_play_hosts_all": [*hosts], "hostvars": hosts}
+    assert evaluate(given["tls_names_of_others"], known) == ["b.test", "c.test"]
+
+
 def entry_points(play: dict[str, Any]) -> set[str]:
     """Return which files of tasks of roles a play runs."""
     keys = ("ansible.builtin.import_role", "ansible.builtin.include_role")

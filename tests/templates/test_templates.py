@@ -535,6 +535,25 @@ def test_visitors_come_by_https_and_only_an_authority_by_http() -> None:
     assert [each.arguments for each in site.plain if each.name == "listen"] == [("80",), ("[::]:80",)]
 
 
+@pytest.mark.parametrize(
+    ("names", "source", "warned_of"),
+    [
+        (["shop.example.com", "www.example.com", "a.example.com"], "acme", "shop.example.com, www.example.com"),
+        (["a.example.com"], "acme", ""),
+        (["shop.example.com"], "files", ""),
+    ],
+)
+def test_hosts_that_would_each_ask_an_authority_for_the_same_name_are_warned_of_and_not_refused(
+    names: list[str], source: str, warned_of: str
+) -> None:
+    others = ["www.example.com", "shop.example.com"]
+    known = variables("tls", app_name="shop", tls_source=source, nginx_server_names=names, tls_names_of_others=others)
+    (check,) = load_tasks("tls", "tasks/check.yml")
+    told = evaluate({key: check["ansible.builtin.assert"][key] for key in ("quiet", "success_msg")}, known)
+    assert told["quiet"] is (warned_of == "")
+    assert told["success_msg"].startswith(f"Warning: other hosts have {warned_of} too")
+
+
 def test_an_older_nginx_is_told_of_http2_as_it_knows_it() -> None:
     facts = {"distribution": "Ubuntu", "distribution_version": "22.04"}
     site = Site(nginx_https=True, ansible_facts=facts)
