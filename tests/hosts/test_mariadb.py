@@ -93,6 +93,29 @@ def test_the_settings_are_in_force_as_they_were_written(demo: Demo, site: Site) 
     assert found.split("\t") == ["400", "0.500000", "utf8mb4", 'SET @quote = "\\\\ # "']
 
 
+def ask(demo: Demo, sql: str) -> str:
+    """Return what the server answers its administrator."""
+    return demo.host(f'mariadb --batch --skip-column-names --execute "{sql}"')
+
+
+def test_django_finds_rows_by_a_date_of_its_own_time_zone(demo: Demo, site: Site) -> None:
+    assert ask(demo, "SELECT CONVERT_TZ('2026-07-01 12:00:00', 'UTC', 'Europe/Berlin')") == "2026-07-01 14:00:00"
+
+
+@pytest.mark.parametrize(
+    "before", ["mariadb mysql --execute 'TRUNCATE TABLE time_zone_name'", "mkdir /var/lib/initech-mysql"]
+)
+def test_a_server_without_time_zones_or_with_a_part_of_them_learns_all_of_them(
+    maria: App, site: Site, before: str
+) -> None:
+    names = "SELECT COUNT(*) FROM mysql.time_zone_name"
+    known = ask(maria.demo, names)
+    maria.demo.host(before)
+    looked, made, again = (maria.playbook("provision", *check) for check in (["--check"], [], []))
+    assert [(run.code, run.changed) for run in (looked, made, again)] == [(0, 1), (0, 1), (0, 0)], made.output
+    assert ask(maria.demo, names) == known
+
+
 def test_a_wrong_setting_is_refused_by_the_server_itself_and_changes_nothing(maria: App) -> None:
     before = maria.demo.host("cat /etc/mysql/mariadb.conf.d/initech.cnf; systemctl show -P MainPID mariadb")
     wrong = maria.playbook("provision", "-e", '{"mysql_settings": {"long_query_tiem": 1}}')
