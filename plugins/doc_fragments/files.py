@@ -43,6 +43,8 @@ options:
         description:
           - A command that fails where the content is no good, with C(%s) in place of a file that has it.
           - Or C(unit), to have systemd tell. A program that the unit starts need not be there yet.
+          - Or C(nginx), to have nginx tell of its whole configuration, as it would be with all of these files. That
+            another site has the name of one of these is no good either, although nginx only warns of it.
           - It finds directories that are named before it made, and other files as they were.
         type: str
         default: ""

@@ -16,11 +16,12 @@ from subprocess import CompletedProcess
 from typing import Any
 
 from ansible_collections.initech.django.plugins.module_utils.commands import run, tail
+from ansible_collections.initech.django.plugins.module_utils.nginx import Drafts, wrong_with_nginx
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem, room
 
 ABSENT, DIRECTORY, FILE, LINK = "absent", "directory", "file", "link"
-UNIT = "unit"
-"""In place of a command that validates: systemd is asked."""
+UNIT, NGINX = "unit", "nginx"
+"""In place of a command that validates: systemd is asked, or nginx what it thinks of its whole configuration."""
 PROGRAM = re.compile(r"^(Exec\w+=)(/\S+)", re.MULTILINE)
 
 
@@ -51,7 +52,7 @@ class Entry:
         group: that may do with it what its mode says; if empty, the owner's own.
         mode: in octal; if empty, 0644, and 0755 for a directory.
         validate: a command that fails where the content is no good, with `%s` for a file that has it; `unit` where
-            systemd is to tell; nothing, if empty.
+            systemd is to tell, `nginx` where nginx is; nothing, if empty.
     """
 
     path: Path
@@ -78,7 +79,7 @@ class Entry:
             raise Problem(f"{self.path} is no absolute path")
         if not re.fullmatch(r"[0-7]{3,4}", self.permissions):
             raise Problem(f"{self.path}: mode {self.mode!r} is not octal. Write it in quotes, for example '0644'")
-        if self.validate not in ("", UNIT) and "%s" not in self.validate:
+        if self.validate not in ("", UNIT, NGINX) and "%s" not in self.validate:
             raise Problem(f"{self.path}: validate has no %s, where the name of the file would be")
         if self.state == ABSENT:
             return State(ABSENT)
@@ -111,11 +112,11 @@ class Entry:
         # Hidden, and with a suffix that neither systemd nor nginx nor a database takes for one of theirs.
         return self.path.with_name(f".{self.path.name}.draft")
 
-    def prepare(self, found: State) -> None:
+    def prepare(self) -> None:
         """Have there a directory, or the draft of a file. What was found there is as it was.
 
         Raises:
-            Problem: the content is no good, there is no such user or group, or the disk is full.
+            Problem: there is no such user or group, or the disk is full.
         """
         with room(self.path.parent):
             if self.state == DIRECTORY:
@@ -123,8 +124,24 @@ class Entry:
                 self._own(self.path)
             elif self.state == FILE:
                 self._write_draft()
-                if not self._has_content(found) and (wrong := self._wrong_with(self.draft)):
-                    raise Problem(f"{self.path} stays as it is, since this would be no good:\n{wrong}")
+
+    def check(self, found: State, drafts: Drafts) -> None:
+        """Require that the content is good.
+
+        Args:
+            found: what is there.
+            drafts: all files that are about to be in place, or gone, with this one.
+
+        Raises:
+            Problem: it is not.
+        """
+        if self.state != FILE or self._has_content(found):
+            return
+        # Its program may write something of its own.
+        with room(self.path.parent):
+            wrong = wrong_with_nginx(drafts) if self.validate == NGINX else self._wrong_with(self.draft)
+        if wrong:
+            raise Problem(f"{self.path} stays as it is, since this would be no good:\n{wrong}")
 
     def make(self, found: State) -> None:
         """Have there what should be, in place of what was found, once it is prepared.
@@ -240,8 +257,15 @@ def place(entries: Sequence[Entry], *, is_check: bool) -> list[dict[str, str]]:
     changes = [(entry, wanted, found) for entry in entries if (wanted := entry.wanted) != (found := entry.found())]
     if not is_check:
         try:
+            for entry, _, _ in changes:
+                entry.prepare()
+            drafts = {
+                entry.path: entry.draft if entry.state == FILE else None
+                for entry, _, _ in changes
+                if entry.state != DIRECTORY
+            }
             for entry, _, found in changes:
-                entry.prepare(found)
+                entry.check(found, drafts)
             for entry, _, found in changes:
                 entry.make(found)
         finally:

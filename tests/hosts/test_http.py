@@ -16,6 +16,12 @@ from demo import AUTHORITY, Demo
 
 NAME = "shop.test"
 TIMEOUT = 3
+NAMES = [NAME, "localhost"]
+SETTINGS = {
+    "nginx_server_names": NAMES,
+    "nginx_trusted_proxies": ["127.0.0.1"],
+    "nginx_client_timeout": TIMEOUT,
+}
 VIEWS = "examples/slow_sql/pages/views.py"
 URLS = "examples/slow_sql/slow_sql/urls.py"
 WHOAMI = """
@@ -103,13 +109,8 @@ def _site(demo: Demo) -> Iterator[None]:
     assert deploy.code == 0, deploy.output
     play = demo.path / "only-nginx.yml"
     play.write_text(PLAY)
-    settings = {
-        "nginx_server_names": [NAME, "localhost"],
-        "nginx_trusted_proxies": ["127.0.0.1"],
-        "nginx_client_timeout": TIMEOUT,
-    }
     for changes in (True, False):
-        provision = demo.playbook("only-nginx", "-e", json.dumps(settings))
+        provision = demo.playbook("only-nginx", "-e", json.dumps(SETTINGS))
         assert (provision.code, provision.changed > 0) == (0, changes), provision.output
     yield
     assert demo.playbook("only-nginx").code == 0
@@ -242,3 +243,33 @@ def test_the_slow_are_not_waited_for_and_others_do_not_notice_them(demo: Demo, n
 def test_nginx_runs_in_its_sandbox(demo: Demo) -> None:
     demo.host("systemd-analyze security --threshold=30 --no-pager nginx.service")
     assert demo.host("grep -c '^NoNewPrivs:.1' /proc/$(systemctl show --property MainPID --value nginx)/status") == "1"
+
+
+@pytest.mark.parametrize(
+    ("listen", "names", "words"),
+    [
+        ("80 default_server", [], "a duplicate default server for 0.0.0.0:80"),
+        (
+            "80",
+            [*NAMES, "other.test"],
+            "other.test is a name of /etc/nginx/sites-enabled/other too",
+        ),
+    ],
+    ids=["breaks", "hides"],
+)
+def test_a_site_that_would_break_or_hide_somebody_elses_is_not_put_in_place(
+    demo: Demo, listen: str, names: list[str], words: str
+) -> None:
+    other = "/etc/nginx/sites-enabled/other"
+    demo.host(f"echo 'server {{ listen {listen}; server_name other.test; }}' > {other}")
+    before = demo.state()
+    # The certificate stays the one of the others' tests.
+    settings = {**SETTINGS, "tls_names": NAMES, "nginx_server_names": names}
+    refused = demo.playbook("only-nginx", "-e", json.dumps(settings))
+    after = demo.state()
+    # It would start again.
+    demo.host(f"nginx -t -q; code=$?; rm {other}; exit $code")
+    assert refused.code != 0
+    assert "conf.d/slow-sql.conf stays as it is" in refused.text
+    assert words in refused.text
+    assert after == before
