@@ -725,6 +725,16 @@ def test_the_log_has_no_query() -> None:
     assert not re.search(r"\$(request|request_uri|args|query_string|http_referer)\b", " ".join(form))
 
 
+def test_modules_and_manifests_have_the_types_that_browsers_want_and_are_compressed() -> None:
+    """The distribution's list has neither, and a browser runs no module that comes as application/octet-stream."""
+    http = server_of_the_host()
+    (types,) = [each for each in http if each.name == "types"]
+    assert http.index(Directive("include", ("/etc/nginx/mime.types",))) < http.index(types)
+    found = {extension: each.name for each in types.block or () for extension in each.arguments}
+    assert (found["mjs"], found["webmanifest"]) == ("text/javascript", "application/manifest+json")
+    assert set(found.values()) <= set(Site().values("gzip_types")[0])
+
+
 def test_a_visitor_who_is_silent_is_not_waited_for() -> None:
     found = {each.name: each.arguments for each in server_of_the_host(nginx_client_timeout=7)}
     for name in ("client_header_timeout", "client_body_timeout", "send_timeout"):
