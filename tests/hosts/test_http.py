@@ -202,6 +202,24 @@ def test_what_was_uploaded_is_neither_run_nor_hidden_files_shown(demo: Demo) -> 
     demo.host("rm /srv/slow-sql/media/page.html /srv/slow-sql/media/.hidden")
 
 
+@pytest.mark.parametrize(
+    ("name", "kind", "rights"),
+    [
+        ("a.wav", "audio/wav", "allow-same-origin"),
+        ("a.mjs", "text/javascript", ""),
+        ("a.webmanifest", "application/manifest+json", ""),
+    ],
+)
+def test_a_file_has_the_type_by_which_a_browser_knows_it_and_only_a_player_is_of_the_site(
+    demo: Demo, name: str, kind: str, rights: str
+) -> None:
+    demo.host(f"cd /srv/slow-sql/media && echo 1 > {name} && chmod a+r {name}")
+    page = get(demo, f"/media/{name}", host="localhost")
+    assert f"Content-Type: {kind}\r\n" in page
+    assert f"; sandbox {rights}".strip() + "\r\n" in page
+    demo.host(f"rm /srv/slow-sql/media/{name}")
+
+
 def test_every_answer_has_the_headers_once_and_none_says_the_version(demo: Demo) -> None:
     for path in ("/", "/static/no-such", "/no-such"):
         head = get(demo, path, host="localhost").partition("\r\n\r\n")[0].lower().splitlines()

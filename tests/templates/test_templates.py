@@ -647,10 +647,26 @@ def test_the_maintenance_page_answers_whatever_a_visitor_asks_with_and_nobody_as
 
 
 def test_an_uploaded_page_is_not_run_as_a_page_of_the_site() -> None:
-    headers = {name: value for name, value, *_ in Site().values("add_header", "/media/")}
+    site = Site()
+    headers = {name: value for name, value, *_ in site.values("add_header", "/media/")}
     assert headers["X-Content-Type-Options"] == "nosniff"
-    assert "sandbox" in headers["Content-Security-Policy"]
-    assert "default-src 'none'" in headers["Content-Security-Policy"]
+    assert headers["Content-Security-Policy"] == "$shop_upload"
+    for policy in site.table("upload").values():
+        assert "default-src 'none'" in policy
+        assert "sandbox" in policy
+        assert not re.search("script|forms|frame", policy)
+
+
+def test_uploaded_audio_and_video_is_played_and_what_somebody_wrote_as_a_page_is_not_of_the_site() -> None:
+    """A browser shows both in a page of its own, which reads the file as a script of the site would."""
+    policies = Site().table("upload")
+    (media,) = policies.keys() - {"default"}
+    for type_ in ("audio/wav", "video/mp4"):
+        assert re.search(media.removeprefix("~"), type_)
+    for type_ in ("text/html", "image/svg+xml", "application/xhtml+xml", "text/xml", "application/audio/", ""):
+        assert not re.search(media.removeprefix("~"), type_)
+    assert {"media-src 'self'", "sandbox allow-same-origin"} <= set(policies[media].split("; "))
+    assert policies["default"].endswith("; sandbox")
 
 
 def test_requests_go_to_the_link_without_keep_alive() -> None:
@@ -693,6 +709,7 @@ def test_a_header_is_ours_where_the_app_sends_none() -> None:
     assert [each.arguments[0] for each in site.http if each.name == "map"][1:] == [
         "$upstream_http_x_a",
         "$upstream_http_permissions_policy",
+        "$sent_http_content_type",
     ]
     assert {name for name, *_ in Site().values("add_header")} == {"X-Content-Type-Options", "Referrer-Policy"}
 
@@ -732,7 +749,7 @@ def test_modules_and_manifests_have_the_types_that_browsers_want_and_are_compres
     assert http.index(Directive("include", ("/etc/nginx/mime.types",))) < http.index(types)
     found = {extension: each.name for each in types.block or () for extension in each.arguments}
     assert (found["mjs"], found["webmanifest"]) == ("text/javascript", "application/manifest+json")
-    assert set(found.values()) <= set(Site().values("gzip_types")[0])
+    assert {found["mjs"], found["webmanifest"]} <= set(Site().values("gzip_types")[0])
 
 
 def test_a_visitor_who_is_silent_is_not_waited_for() -> None:

@@ -106,6 +106,16 @@ def test_somebody_logs_in_uploads_a_file_and_others_see_it(
     assert cookies == {"sessionid": True, "csrftoken": True}
 
 
+def test_a_sound_that_somebody_uploaded_is_played(host: Host, browser: Chrome, site: str) -> None:
+    path = "/srv/slow-sql/media/silence.wav"
+    frames = "file.setparams((1, 1, 8000, 0, 'NONE', None)); file.writeframes(bytes(8000)); file.close()"
+    host.check_output("python3 -c %s && chmod a+r %s", f"import wave; file = wave.open('{path}', 'wb'); {frames}", path)
+    browser.get(f"{site}/media/silence.wav")
+    ready = "return document.querySelector('audio, video').readyState > 0"
+    WebDriverWait(browser, 10).until(lambda driver: driver.execute_script(ready))
+    host.check_output("rm %s", path)
+
+
 def test_ten_slow_requests_are_waited_for_once(browser: Chrome, site: str) -> None:
     browser.get(f"{site}/ten-slow-requests/?seconds=2")
     squares = browser.find_element(By.TAG_NAME, "body").text.split()
