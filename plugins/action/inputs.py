@@ -14,6 +14,7 @@ from ansible_collections.initech.django.plugins.module_utils.inputs import (
     clear_vaults,
     database_host_problem,
     evaluator,
+    list_problem,
     load_specs,
     number_problem,
     problems,
@@ -102,8 +103,8 @@ class ActionModule(ActionBase):
         for name, value in values.items():
             option = {key: specs[name][key] for key in specs[name] if key not in ("description", "required", "default")}
             result = ArgumentSpecValidator({name: option}).validate({name: value})
-            number = number_problem(name, option["type"], value)
-            messages = [number] if number else result.error_messages
+            problem = number_problem(name, option["type"], value) or list_problem(name, option["type"], value)
+            messages = [problem] if problem else result.error_messages
             found += [f"{where(environment, name)}: {message}" for message in messages]
             valid.update(result.validated_parameters)
         if found:

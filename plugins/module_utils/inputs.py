@@ -71,6 +71,9 @@ SECRETS = ("SECRET_KEY", "DATABASE_URL")
 ENCRYPTED = b"$ANSIBLE_VAULT;"
 """How a file begins that ansible-vault encrypted."""
 
+TYPED = ("lock_upgrade", "secrets_rotate")
+"""Lists that are typed with -e, as text with commas; what takes them splits it."""
+
 Templated = Callable[[Any], Any]
 
 ROLES = Path(__file__).resolve().parents[2] / "roles"
@@ -245,6 +248,19 @@ def number_problem(name: str, kind: str, value: Any) -> str | None:
     # Of what may be a secret no value is shown.
     number = f"the number {value}" if name.endswith("_version") else "a number"
     return f"{name} is {number} to YAML, which may not be what is written there. Write it in quotes"
+
+
+def list_problem(name: str, kind: str, value: Any) -> str | None:
+    """Return what is wrong with a text where a list should be, or None: of its letters a role would make a list.
+
+    Args:
+        name: of the variable.
+        kind: the type that its role's argument_specs say.
+        value: as evaluated; an empty text is an empty list.
+    """
+    if kind != "list" or name in TYPED or not isinstance(value, str) or not value:
+        return None
+    return f"{name} is a text and no list. Write {name}: [FIRST, SECOND], or each in a line of its own behind a dash"
 
 
 def leaf_problem(path: str, raw: Any, templated: Templated) -> str | None:

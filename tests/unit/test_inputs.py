@@ -346,6 +346,37 @@ def test_what_is_in_quotes_and_what_is_a_number_all_the_same_is_accepted(text: s
     assert invalid(text) == []
 
 
+# Lists
+
+
+@pytest.mark.parametrize("text", ["shop.example.com", "shop.example.com,www.example.com", "'[shop.example.com]'"])
+def test_a_text_where_a_list_should_be_is_refused_with_what_to_write(text: str) -> None:
+    """A role that goes through its letters would have a name of the site for each."""
+    (line,) = invalid(f"nginx_server_names: {text}")
+    assert line == (
+        "inventories/prod/group_vars/prod/nginx.yml: nginx_server_names is a text and no list. "
+        "Write nginx_server_names: [FIRST, SECOND], or each in a line of its own behind a dash"
+    )
+
+
+def test_of_a_text_that_may_hold_a_password_none_is_shown() -> None:
+    (line,) = invalid("python_indexes: https://shop:S3cr3t@packages.example.com/simple")
+    assert "python_indexes is a text" in line
+    assert "S3cr3t" not in line
+
+
+@pytest.mark.parametrize("name", sorted(name for name, option in load_specs().items() if option["type"] == "list"))
+def test_no_list_is_taken_as_text_but_those_that_are_typed_and_an_empty_one(name: str) -> None:
+    assert bool(invalid(f"{name}: some,thing")) == (name not in ("lock_upgrade", "secrets_rotate"))
+    for nothing in ("[]", "null"):
+        assert invalid(f"{name}: {nothing}") == []
+
+
+@pytest.mark.parametrize("text", ["nginx_server_names: ''", "lock_upgrade: all", "lock_upgrade: django,gunicorn"])
+def test_a_list_is_empty_as_an_empty_text_too_and_what_is_typed_may_have_commas(text: str) -> None:
+    assert invalid(text) == []
+
+
 # A database on a host of its own
 
 
