@@ -37,20 +37,24 @@ class ActionModule(ActionBase):
         """Return the environment, or fail with everything that is wrong."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         variables = task_vars or {}
-        _, options = self.validate_argument_spec({"complete": {"type": "bool", "default": True}})
+        spec = {"type": "bool", "default": True}
+        _, options = self.validate_argument_spec({"complete": spec, "taken_names": spec})
         try:
-            environment, roles, machines = self.check(variables, options["complete"])
+            environment, roles, machines = self.check(variables, options["complete"], options["taken_names"])
             result.update(changed=False, environment=environment, roles=roles, at_once=at_once(machines))
         except Problem as problem:
             result.update(failed=True, msg=str(problem))
         return result
 
-    def check(self, variables: dict[str, Any], is_complete: bool) -> tuple[str, dict[str, list[str]], dict[str, str]]:
+    def check(
+        self, variables: dict[str, Any], is_complete: bool, is_strict: bool
+    ) -> tuple[str, dict[str, list[str]], dict[str, str]]:
         """Return the environment of this run, of which groups each host is, and on which machine.
 
         Args:
             variables: of the task.
             is_complete: whether every variable has to be there.
+            is_strict: whether an app may not have a name that something of the system may have.
 
         Raises:
             Problem: there are several environments, or variables are lacking.
@@ -75,7 +79,7 @@ class ActionModule(ActionBase):
         found: list[str] = []
         for host, raw in hosts.items() if is_complete else ():
             templated = evaluator(self._templar, raw)
-            lines = problems(host, environment, raw, specs, templated) or self.invalid(
+            lines = problems(host, environment, raw, specs, templated, is_strict=is_strict) or self.invalid(
                 environment, {name: templated(raw[name]) for name in specs if name in raw}, specs
             )
             found += [line for line in lines if line not in found]

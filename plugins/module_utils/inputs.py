@@ -55,6 +55,29 @@ RESERVED = frozenset(
 )
 """Users and groups that Debian and its servers already have: an app of that name would take them over."""
 
+IN_USE = frozenset(
+    [
+        # Groups of every Debian and Ubuntu, by base-passwd and systemd.
+        *("audio", "cdrom", "clock", "crontab", "dialout", "dip", "disk", "fax", "floppy", "input", "kmem", "kvm"),
+        *("messagebus", "netdev", "nogroup", "operator", "plugdev", "polkitd", "render", "sasl", "sgx", "src"),
+        *("ssl-cert", "staff", "systemd-journal", "tape", "tty", "users", "utmp", "video", "voice"),
+        # Those of servers and of Ubuntu's images. That of the first five is as good as root.
+        *("docker", "incus", "incus-admin", "libvirt", "lxd", "bind", "caddy", "chrony", "clamav", "dovecot"),
+        *("dnsmasq", "haproxy", "landscape", "libvirt-qemu", "memcache", "ntp", "opendkim", "pgbouncer", "pollinate"),
+        *("postdrop", "postfix", "rabbitmq", "rsyslog", "syslog", "tcpdump", "ubuntu", "unbound", "uuidd", "varnish"),
+        # Units, which an app's own would replace.
+        *("apache2", "apparmor", "autovt", "blk-availability", "console-getty", "container-getty", "containerd"),
+        *("cron", "cryptsetup", "dbus", "dbus-broker", "emergency", "exim4", "fail2ban", "getty"),
+        *("hwclock", "initrd-cleanup", "kmod", "mariadb", "memcached", "modprobe", "named", "networkd-dispatcher"),
+        *("networking", "nftables", "nmbd", "ntpd", "pgbackrest", "polkit", "postgresql", "procps", "quotaon"),
+        *("rabbitmq-server", "rc-local", "redis-server", "rescue", "rpcbind", "rsync", "smbd", "snapd", "ssh"),
+        *("sudo-rs", "supervisor", "udev", "ufw", "unattended-upgrades", "user", "user-runtime-dir", "uwsgi"),
+        *("initech-backup", "initech-backup-check", "initech-backup-failed", "initech-firewall", "initech-guard"),
+        *("initech-mariadb", "initech-mysql-backup", "initech-swap"),
+    ]
+)
+"""Groups, users and units that a host has, or may have one day: an app of that name would get their rights or place."""
+
 ADMINISTRATORS = frozenset(["postgres", "root", "mysql", "mariadb.sys"])
 """Users with which the database servers administer themselves."""
 
@@ -219,12 +242,28 @@ def in_ascii(name: str) -> str:
     return LABEL.sub(label, name)
 
 
-def name_problem(path: str, name: str) -> str | None:
-    """Return what is wrong with a name that becomes a user's or a role's, or is the site's, or None."""
+def is_in_use(name: str) -> bool:
+    """Tell whether something of the system or of a server may have this name."""
+    return name in RESERVED | IN_USE or name.startswith("systemd-")
+
+
+def name_problem(path: str, name: str, *, is_strict: bool = True) -> str | None:
+    """Return what is wrong with a name that becomes a user's or a role's, or is the site's, or None.
+
+    Args:
+        path: of the variable.
+        name: its value.
+        is_strict: whether an app may not have a name that something of the system may have.
+    """
     if path == "app_name" and not APP_NAME.fullmatch(name):
         return f"app_name is {name!r}; use a-z, 0-9 and -, a letter first, at most 25"
     if path == "app_name" and name in RESERVED:
         return f"app_name is {name!r}, a user or group that the system needs for itself; choose another name"
+    if path == "app_name" and is_strict and is_in_use(name):
+        return (
+            f"app_name is {name!r}, a group, user or unit of the system or of a server; choose another name. "
+            "An app that was called so before this was refused goes on with check_taken_names: false"
+        )
     if path in ("database_user", "postgresql_user", "mysql_user") and name in ADMINISTRATORS:
         return f"{path} is {name!r}, the server's administrator; name a user of the app's own"
     if SITE_NAMES.match(path) and not name.isascii():
@@ -263,8 +302,15 @@ def list_problem(name: str, kind: str, value: Any) -> str | None:
     return f"{name} is a text and no list. Write {name}: [FIRST, SECOND], or each in a line of its own behind a dash"
 
 
-def leaf_problem(path: str, raw: Any, templated: Templated) -> str | None:
-    """Return what is wrong with one value, without the value, or None."""
+def leaf_problem(path: str, raw: Any, templated: Templated, *, is_strict: bool = True) -> str | None:
+    """Return what is wrong with one value, without the value, or None.
+
+    Args:
+        path: of the variable.
+        raw: as written.
+        templated: evaluates an expression, and raises Problem where that fails.
+        is_strict: whether an app may not have a name that something of the system may have.
+    """
     try:
         value = templated(raw)
     except Problem as error:
@@ -273,7 +319,7 @@ def leaf_problem(path: str, raw: Any, templated: Templated) -> str | None:
     text = str(value).strip()
     if text.startswith(UNFILLED):
         return f"{path} {UNFILLED_PROBLEM}: {text[len(UNFILLED) :].lstrip(': ') or 'see the README of its role'}"
-    problem = name_problem(path, str(value))
+    problem = name_problem(path, str(value), is_strict=is_strict)
     if problem:
         return problem
     if path == "release_health_path" and value and not str(value).startswith("/"):
@@ -285,7 +331,13 @@ def leaf_problem(path: str, raw: Any, templated: Templated) -> str | None:
 
 
 def problems(
-    host: str, environment: str, raw: Mapping[str, Any], specs: Mapping[str, Mapping[str, Any]], templated: Templated
+    host: str,
+    environment: str,
+    raw: Mapping[str, Any],
+    specs: Mapping[str, Mapping[str, Any]],
+    templated: Templated,
+    *,
+    is_strict: bool = True,
 ) -> list[str]:
     """Return everything that a host's variables lack, a line each, with the file to mend. No line holds a value.
 
@@ -295,6 +347,7 @@ def problems(
         raw: its variables as written.
         specs: the options of all roles' argument_specs.
         templated: evaluates an expression with the host's variables, and raises Problem where that fails.
+        is_strict: whether an app may not have a name that something of the system may have.
     """
     found: list[str] = []
     derived: list[str] = []
@@ -307,7 +360,7 @@ def problems(
             found.append(f"{where(environment, name)}: {name} is not set: {text}")
     for name in sorted(name for name in raw if name in specs or name.startswith("vault_")):
         for path, value in leaves(name, raw[name]):
-            problem = leaf_problem(path, value, templated)
+            problem = leaf_problem(path, value, templated, is_strict=is_strict)
             if problem is None and specs.get(name, {}).get("required") and value in ("", None):
                 problem = f"{path} is empty"
             if problem:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ansible_collections.initech.django.plugins.module_utils.git import git
-from ansible_collections.initech.django.plugins.module_utils.inputs import RESERVED
+from ansible_collections.initech.django.plugins.module_utils.inputs import is_in_use
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 
 TEMPLATES = Path(__file__).resolve().parents[2] / "templates"
@@ -172,7 +172,7 @@ def name_problem(name: str, is_importable: Callable[[str], bool] = is_module) ->
     another = name.removeprefix("pg_")[: LONGEST - len("_site")].rstrip("_") + "_site"
     if is_importable(name):
         return f"{name!r} is the name of a Python module, which the project would hide. Type: -e project={another}"
-    if name in TAKEN or name.replace("_", "-") in RESERVED or name.startswith("pg_"):
+    if name in TAKEN or is_in_use(name.replace("_", "-")) or name.startswith("pg_"):
         return f"{name!r} is a name that something else has already. Type: -e project={another}"
     return None
 

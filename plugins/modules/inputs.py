@@ -16,6 +16,10 @@ options:
     description: Whether every variable has to be there; else only that the run touches one environment.
     type: bool
     default: true
+  taken_names:
+    description: Whether an app may not have a name that a group, user or unit of the system or of a server may have.
+    type: bool
+    default: true
 attributes:
   check_mode:
     support: full

@@ -153,7 +153,7 @@ def test_variables_that_no_role_knows_are_left_alone() -> None:
     assert found({**GOOD, "my_own": "FILL IN", "ansible_host": ""}) == []
 
 
-@pytest.mark.parametrize("name", ["shop", "s", "shop-2", "a" * 25])
+@pytest.mark.parametrize("name", ["shop", "s", "shop-2", "a" * 25, "docker-shop", "media", "api", "web"])
 def test_a_name_that_systemd_and_the_file_system_accept_is_accepted(name: str) -> None:
     assert leaf_problem("app_name", name, templated) is None
 
@@ -221,6 +221,23 @@ def test_an_app_never_takes_over_a_user_that_the_system_needs(name: str) -> None
     assert leaf_problem("app_name", name, templated) == (
         f"app_name is {name!r}, a user or group that the system needs for itself; choose another name"
     )
+
+
+@pytest.mark.parametrize("name", ["docker", "disk", "users", "ssh", "cron", "initech-backup", "systemd-network"])
+def test_an_app_takes_neither_the_rights_nor_the_place_of_what_the_system_has_unless_it_was_called_so_before(
+    name: str,
+) -> None:
+    """Its unit would run with the group docker, which is as good as root, or be started in place of sshd's."""
+    problem = str(leaf_problem("app_name", name, templated))
+    assert problem.startswith(f"app_name is {name!r}, a group, user or unit of the system or of a server;")
+    assert problem.endswith("goes on with check_taken_names: false")
+    assert leaf_problem("app_name", name, templated, is_strict=False) is None
+    assert len(found({**GOOD, "app_name": name})) == 1
+    assert problems("web-1", "prod", {**GOOD, "app_name": name}, SPECS, templated, is_strict=False) == []
+
+
+def test_what_was_always_refused_is_so_whatever_is_said() -> None:
+    assert "needs for itself" in str(leaf_problem("app_name", "root", templated, is_strict=False))
 
 
 def test_the_servers_administrator_is_never_made_the_apps_role() -> None:

@@ -123,6 +123,8 @@ def test_a_good_name_is_good_for_a_package_an_app_and_a_group(name: str) -> None
         # Names that the host, its servers or Ansible have.
         ("backup", "backup_site"),
         ("www_data", "www_data_site"),
+        ("docker", "docker_site"),
+        ("ssl_cert", "ssl_cert_site"),
         ("postgres", "postgres_site"),
         ("pg_shop", "shop_site"),
         ("slow_sql", "slow_sql_site"),
