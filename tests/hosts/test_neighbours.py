@@ -19,7 +19,12 @@ def _pair(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]
     inventory = tmp_path_factory.mktemp("pair") / "hosts.yml"
     found = {}
     for name in NAMES:
-        App(demo, inventory, name, example(demo, name, URL, database_password=f"of-{name}-alone"))
+        App(
+            demo,
+            inventory,
+            name,
+            example(demo, name, URL, database_password=f"of-{name}-alone", database_connections=20),
+        )
         variables = json.loads(inventory.read_text())[name]["vars"]
         found[f"{name}-host"] = {**variables, "app_environment": "pair"}
     made = App(demo, inventory, "pair", {})
