@@ -178,8 +178,9 @@ def developer_problems(pins: Sequence[Pin], patterns: Sequence[str], environment
     wanted = [canonicalize_name(pattern) for pattern in patterns]
     return [
         (
-            f"{pin.place}: {pin.requirement} is a developer's tool, and has no place in {environment}. Take it out of "
-            f"{TO_FREEZE} and type: {LOCK}; a file named after another environment may add it there"
+            f"{pin.place}: {pin.requirement} is a developer's tool, and has no place in {environment}. Take it, or "
+            f"what brings it, out of {TO_FREEZE} and type: {LOCK}; a file named after another environment may add it "
+            f"there. If {environment} needs it, set release_developer_packages without it"
         )
         for pin in pins
         if any(fnmatchcase(pin.name, pattern) for pattern in wanted)

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from email.message import Message
 from email.parser import HeaderParser
-from hashlib import sha256
+from hashlib import sha256, sha384, sha512
 from importlib.metadata import Distribution
 from itertools import chain
 from pathlib import Path
@@ -21,6 +21,9 @@ from ansible_collections.initech.django.plugins.module_utils.layout import Relea
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 
 MARKER = ".complete"
+DIGESTS = {"sha256": sha256, "sha384": sha384, "sha512": sha512}
+"""What a record of installed files may have its hashes by: the specification asks for sha256 or better."""
+
 IDENTIFY = """
 import json, os, platform, sys
 version = sys.implementation.version
@@ -125,13 +128,20 @@ def _records(distribution: Distribution, site: Path) -> Iterator[tuple[Path, str
 
 def _is_changed(file: Path, digest: str) -> bool:
     mode, _, expected = digest.partition("=")
-    if file.suffix == ".pyc" or mode not in ("", "sha256"):
+    if file.suffix == ".pyc" or mode not in ("", *DIGESTS):
         return False
     try:
         content = file.read_bytes()
     except OSError:
         return True
-    return bool(mode) and base64.urlsafe_b64encode(sha256(content).digest()).rstrip(b"=").decode() != expected
+    if not mode:
+        return False
+    found = DIGESTS[mode](content)
+    return expected.rstrip("=") not in (
+        base64.urlsafe_b64encode(found.digest()).rstrip(b"=").decode(),
+        # As uv_build wrote it before 0.8.13, into packages that are in use: https://github.com/astral-sh/uv/issues/15398
+        found.hexdigest(),
+    )
 
 
 def _installed(site: Path) -> list[tuple[str, str, Distribution, Message]]:

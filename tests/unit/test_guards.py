@@ -7,10 +7,12 @@ from pathlib import PurePosixPath
 from typing import Any
 
 import pytest
+import yaml
 from ansible_collections.initech.django.plugins.module_utils.lock import compose, read_header
 from ansible_collections.initech.django.plugins.module_utils.packing import judge
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 from ansible_collections.initech.django.plugins.module_utils.project import Tree, find_requirements
+from ansible_collections.initech.django.tests.templates.render import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -507,8 +509,9 @@ def test_what_is_unusual_and_exact_is_not_refused(files: dict[str, str | bytes])
 def tool(place: str, pin: str) -> str:
     """Return what is said about a developer's tool in production."""
     return (
-        f"{place}: {pin} is a developer's tool, and has no place in prod. Take it out of requirements_to_freeze.txt "
-        f"and type: {LOCK}; a file named after another environment may add it there"
+        f"{place}: {pin} is a developer's tool, and has no place in prod. Take it, or what brings it, out of "
+        f"requirements_to_freeze.txt and type: {LOCK}; a file named after another environment may add it there. If "
+        "prod needs it, set release_developer_packages without it"
     )
 
 
@@ -527,6 +530,13 @@ def tool(place: str, pin: str) -> str:
 def test_a_developers_tool_is_refused_with_its_place(patterns: list[str], pin: str) -> None:
     messages = [tool("requirements.txt, line 3", pin)]
     assert judged({"requirements.txt": f"{WEB}{pin}\n"}, environment="prod", developer_packages=patterns) == messages
+
+
+@pytest.mark.parametrize("brought", ["django-stubs-ext", "mypy-extensions", "pytz"])
+def test_what_packages_for_production_bring_is_no_developers_tool(brought: str) -> None:
+    defaults = yaml.safe_load((ROOT / "roles" / "release" / "defaults" / "main.yml").read_text(encoding="utf-8"))
+    files = {"requirements.txt": f"{WEB}{brought}==1.0\n"}
+    assert judged(files, environment="prod", developer_packages=defaults["release_developer_packages"]) == []
 
 
 @pytest.mark.parametrize(

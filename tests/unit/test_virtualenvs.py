@@ -6,7 +6,7 @@ import base64
 import sys
 import zipfile
 from collections.abc import Callable
-from hashlib import sha256
+from hashlib import sha256, sha384, sha512
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +114,28 @@ def test_an_edited_script_outside_of_the_packages_is_named(site: Path, install: 
     install("alpha")
     record(site, f"../../../bin/alpha,sha256={digest},10")
     assert changed(site) == ["bin/alpha"]
+
+
+CONTENT = b"version = '1.0'\n"
+
+
+@pytest.mark.parametrize(
+    "recorded",
+    [
+        f"sha256={sha256(CONTENT).hexdigest()}",  # as uv_build before 0.8.13 wrote it
+        f"sha256={base64.urlsafe_b64encode(sha256(CONTENT).digest()).decode()}",
+        f"sha384={base64.urlsafe_b64encode(sha384(CONTENT).digest()).rstrip(b'=').decode()}",
+        f"sha512={base64.urlsafe_b64encode(sha512(CONTENT).digest()).rstrip(b'=').decode()}",
+    ],
+)
+@pytest.mark.parametrize(("content", "is_changed"), [(CONTENT, False), (CONTENT.replace(b"1.0", b"1.1"), True)])
+def test_a_hash_is_read_however_those_who_built_the_package_wrote_it(
+    content: bytes, is_changed: bool, recorded: str, site: Path, install: Install
+) -> None:
+    install("alpha")
+    (site / "beta.py").write_bytes(content)
+    record(site, f"beta.py,{recorded},16")
+    assert changed(site) == ([f"{SITE}/beta.py"] if is_changed else [])
 
 
 def test_all_changed_files_of_a_package_are_named_in_order(site: Path, install: Install) -> None:
