@@ -9,7 +9,7 @@ from ansible_collections.initech.django.plugins.module_utils.packing import pack
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 
 TEXTS = ("subdirectory", "project_directory", "requirements_file", "environment", "wsgi", "python_path", "database")
-LISTS = ("env_keys", "cut_keys", "misread_keys", "developer_packages")
+LISTS = ("env_keys", "cut_keys", "misread_keys", "developer_packages", "shared_directories", "shared_files")
 
 
 class ActionModule(ActionBase):

@@ -8,6 +8,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from ansible_collections.initech.django.plugins.module_utils import dotenv
+from ansible_collections.initech.django.plugins.module_utils.advice import advised
 from ansible_collections.initech.django.plugins.module_utils.commands import run_or_fail, tail
 from ansible_collections.initech.django.plugins.module_utils.layout import App, Release
 from ansible_collections.initech.django.plugins.module_utils.manage import MARK, environment, marked
@@ -199,13 +200,16 @@ def load(release: Release, env_as_environment: bool, plan: str = "", names: Sequ
         Problem: it cannot be loaded, or the database does not answer.
     """
     keys = list(dotenv.parse((release.project / ".env").read_text(encoding="utf-8")))
-    output = run_or_fail(
-        [release.virtualenv / "bin" / "python", "-c", code(App(release.app).configuration[0], keys, plan, names)],
-        "gunicorn cannot load the WSGI application",
-        user=release.app,
-        cwd=release.project,
-        environment=environment(release, env_as_environment),
-    )
+    try:
+        output = run_or_fail(
+            [release.virtualenv / "bin" / "python", "-c", code(App(release.app).configuration[0], keys, plan, names)],
+            "gunicorn cannot load the WSGI application",
+            user=release.app,
+            cwd=release.project,
+            environment=environment(release, env_as_environment),
+        )
+    except Problem as problem:
+        raise Problem(advised(str(problem))) from None
     answer: dict[str, Any] | None = marked(output)
     if answer is None:
         raise Problem(f"The WSGI application ended the process that loaded it, which printed:\n{output[-2000:]}")

@@ -14,6 +14,7 @@ from threading import Timer
 from typing import Any
 
 from ansible_collections.initech.django.plugins.module_utils import history, workers
+from ansible_collections.initech.django.plugins.module_utils.advice import advised
 from ansible_collections.initech.django.plugins.module_utils.commands import DAY, run, tail
 from ansible_collections.initech.django.plugins.module_utils.health import (
     Question,
@@ -49,10 +50,10 @@ def state_of(release: Release) -> tuple[bool, bool]:
 
 
 def log_of(release: Release) -> str:
-    """Return the end of the release's own log."""
+    """Return the end of the release's own log, and what to do about it where that is known."""
     run(["journalctl", "--sync"])
     lines = ["journalctl", "--unit", release.unit, "--no-pager", "--output=cat", f"--lines={LOG_LINES}"]
-    return tail(run(lines).stdout, LOG_LINES)
+    return advised(tail(run(lines).stdout, LOG_LINES))
 
 
 def end_at_once(release: Release) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.initech.django.plugins.module_utils import dotenv, hooks
+from ansible_collections.initech.django.plugins.module_utils.advice import advised
 from ansible_collections.initech.django.plugins.module_utils.commands import DAY, run_or_fail, tail
 from ansible_collections.initech.django.plugins.module_utils.given import give, take_back
 from ansible_collections.initech.django.plugins.module_utils.layout import App, Release
@@ -21,21 +21,6 @@ SWITCH = "GEVENT_PATCH"
 
 PATH = "/usr/local/bin:/usr/bin:/bin"
 """Where programs are looked for after the virtualenv's own, as the release's unit does it."""
-
-ADVICE = (
-    (
-        re.compile(r"Did you install mysqlclient\?"),
-        "PyMySQL takes its place, in settings: import pymysql; pymysql.install_as_MySQLdb()",
-    ),
-    (
-        re.compile(r"(?:PermissionError|Read-only file system).*/releases/"),
-        (
-            "An app does not write into its release. It logs to standard error, which the journal keeps, and writes "
-            "below its HOME, into MEDIA_ROOT, or into what gunicorn_writable_directories names."
-        ),
-    ),
-)
-"""What a project may fail with, and what to do about it."""
 
 MARK = "\x1e"
 """Stands before what a probe prints: a project may print whatever it likes before and after."""
@@ -108,6 +93,7 @@ def copy(source, target):
             for each in source.iterdir():
                 copy(each, target / each.name)
     elif not os.path.lexists(target):
+        os.makedirs(target.parent, exist_ok=True)
         # Hosts may share the disk.
         draft = target.with_name(f".{target.name}.{os.uname().nodename}.draft")
         remove(draft)
@@ -154,11 +140,6 @@ def unpatched(release: Release) -> dict[str, str]:
     """Return the variable by which projects of our template leave gevent's patch off, unless their `.env` has it."""
     has_switch = SWITCH in dotenv.parse((release.project / ".env").read_text(encoding="utf-8"))
     return {} if has_switch else {SWITCH: "off"}
-
-
-def advised(said: str) -> str:
-    """Return what a project said while it failed, with what to do about it where that is known."""
-    return "\n".join([said, *(advice for words, advice in ADVICE if words.search(said))])
 
 
 def manage(
@@ -241,7 +222,7 @@ def run_commands(
             for command in commands
         ]
     except Problem as problem:
-        raise Problem(f"{name}: {problem}") from None
+        raise Problem(advised(f"{name}: {problem}")) from None
     if writable:
         take_back(writable, release.app, is_public=writable == release.static)
     return "".join(printed)
@@ -332,11 +313,16 @@ def copy_new(release: Release, source: Path, target: Path, user: str | None, kee
 
 def _link(path: Path, target: Path) -> None:
     """Make a link, and the directories that it lies in, through which the app and nginx go whatever root's umask is."""
-    for directory in reversed(path.parents):
-        if not directory.is_dir():
-            directory.mkdir()
-            directory.chmod(0o755)
+    _make(path.parent)
     path.symlink_to(target)
+
+
+def _make(directory: Path) -> None:
+    """Make a directory, and those that it lies in, through which everybody may go."""
+    for each in reversed((directory, *directory.parents)):
+        if not each.is_dir():
+            each.mkdir()
+            each.chmod(0o755)
 
 
 def inside(release: Release, directory: str) -> Path | None:
@@ -386,6 +372,38 @@ def collect_static(release: Release, env_as_environment: bool = False) -> dict[s
             'Each release has its own: write STATIC_ROOT = BASE_DIR / "static"'
         )
     return settings
+
+
+def link_shared(release: Release, directories: Sequence[str], files: Sequence[str], keep: int | None = None) -> None:
+    """Let what the project writes beside its code be where all releases share it: in the app's home.
+
+    What came with the source is the first content.
+
+    Args:
+        release: whose.
+        directories: relative to the project.
+        files: too.
+        keep: see `link_away`.
+
+    Raises:
+        Problem: something cannot be copied there.
+    """
+    home = App(release.app).home
+    for name in directories:
+        path = release.project.resolve() / name
+        if not path.is_symlink():
+            _make(path)
+            link_away(release, path, home / name, release.app, keep)
+    for name in files:
+        path, target = release.project.resolve() / name, home / name
+        if not path.is_symlink():
+            if not path.exists():
+                _make(path.parent)
+                path.touch()
+                path.chmod(0o644)
+            copy_new(release, path, target.resolve(), release.app, keep)
+            path.unlink()
+            _link(path, target)
 
 
 def link_media(release: Release, settings: dict[str, Any], keep: int | None = None) -> None:

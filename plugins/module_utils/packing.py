@@ -93,9 +93,10 @@ def pack(parameters: dict[str, Any]) -> dict[str, Any]:
         )
     template = directory / env_template.TEMPLATE
     text = tree.read(str(template))
-    missing = env_template.missing_keys(template, text, parameters["env_keys"]) if text is not None else []
-    if missing:
-        raise Problem(f"{tree.name} cannot be deployed:\n" + "\n".join(f"  {line}" for line in missing))
+    problems = env_template.missing_keys(template, text, parameters["env_keys"]) if text is not None else []
+    problems += project.shared_problems(tree, directory, parameters["shared_directories"], parameters["shared_files"])
+    if problems:
+        raise Problem(f"{tree.name} cannot be deployed:\n" + "\n".join(f"  {line}" for line in problems))
     warnings = list(env_template.unknown_keys(template, text, parameters["env_keys"])) if text is not None else []
     if not env_template.is_ignored(directory, tree.files):
         warnings.append(

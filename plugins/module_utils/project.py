@@ -5,13 +5,15 @@ from __future__ import annotations
 import ast
 import posixpath
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 
 MANAGE_DEPTH = 3
+DIRECTORIES = "release_shared_directories"
+FILES = "release_shared_files"
 WSGI = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 
 
@@ -26,6 +28,38 @@ class Tree:
         """Return the text of a file, or None where there is none."""
         content = self.files.get(path)
         return None if content is None else content.decode("utf-8-sig", errors="replace")
+
+
+def shared_problems(
+    tree: Tree, directory: PurePosixPath, directories: Sequence[str], files: Sequence[str]
+) -> list[str]:
+    """Return what is wrong with the paths that all releases are to share, a line each.
+
+    Args:
+        tree: the source.
+        directory: of manage.py in it.
+        directories: as the inventory has them.
+        files: too.
+    """
+    found = []
+    paths = [(DIRECTORIES, path) for path in directories] + [(FILES, path) for path in files]
+    known = [PurePosixPath(path) for _, path in paths]
+    for (variable, text), path in zip(paths, known):
+        inside = str(directory / path)
+        is_directory = any(each.startswith(f"{inside}/") for each in tree.files)
+        if path.is_absolute() or ".." in path.parts or not path.parts:
+            found.append(f"{variable}: {text!r} is no path below the directory of manage.py, such as logs")
+        elif path.parts[0] in ("manage.py", ".env"):
+            found.append(f"{variable}: {text} belongs to the release. Take it out")
+        elif known.count(path) > 1 or any(other in path.parents for other in known):
+            found.append(
+                f"{variable}: {text} is shared already. Write each directory once, and nothing that lies in it"
+            )
+        elif variable == DIRECTORIES and inside in tree.files:
+            found.append(f"{variable}: {text} is a file of {tree.name}. Write it into {FILES}")
+        elif variable == FILES and is_directory:
+            found.append(f"{variable}: {text} is a directory of {tree.name}. Write it into {DIRECTORIES}")
+    return found
 
 
 def find_project(tree: Tree, directory: str = "") -> PurePosixPath:

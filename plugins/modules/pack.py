@@ -74,6 +74,16 @@ options:
     type: list
     elements: str
     default: []
+  shared_directories:
+    description: Directories of the project, relative to manage.py, that the app writes into and all releases share.
+    type: list
+    elements: str
+    default: []
+  shared_files:
+    description: Files of that kind.
+    type: list
+    elements: str
+    default: []
   database:
     description: The scheme of DATABASE_URL, to see that its driver is there. Never the URL, which is a secret.
     type: str

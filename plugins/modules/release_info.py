@@ -111,7 +111,8 @@ def compare(app: App, parts: dict[str, str], dotenv: str | None, is_active: bool
     old = read_manifest(live) if live else {}
     if live is None or not old:
         return sorted(parts)
-    changes = [name for name in sorted(parts) if parts[name] != old["parts"].get(name)]
+    # Of what earlier versions did not know, a release has nothing.
+    changes = [name for name in sorted(parts) if parts[name] != old["parts"].get(name, "")]
     try:
         same_dotenv = (live.project / ".env").read_text(encoding="utf-8") == dotenv
     except FileNotFoundError:

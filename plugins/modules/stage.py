@@ -26,6 +26,7 @@ description:
     into the source or, after that, into the static files; then they are root's again.
   - Collects the static files where nginx serves them, whatever C(STATIC_ROOT) says. One outside of the source is
     refused where hashed names are looked up in it, and one below C(MEDIA_ROOT) always.
+  - Lets what the project writes beside its code be in the app's home, where all releases share it.
   - Lets uploads into the source go to the app's media directory, and databases of SQLite in it to the app's home.
   - Writes the manifest last. A release without it is half-made and never used.
 author: The initech.django team
@@ -52,6 +53,16 @@ options:
     default: []
   after_static:
     description: Commands that complete the static files.
+    type: list
+    elements: str
+    default: []
+  shared_directories:
+    description: Directories of the project, relative to manage.py, that the app writes into and all releases share.
+    type: list
+    elements: str
+    default: []
+  shared_files:
+    description: Files of that kind.
     type: list
     elements: str
     default: []
@@ -132,6 +143,8 @@ def stage(options: dict[str, Any], keep: int | None) -> dict[str, Any]:
         run_commands(hooks.BEFORE_STATIC, options["before_static"], writable=release.source)
         # They had the directory that it lies in.
         write_dotenv(release, options["dotenv"])
+    # After those commands, which may write beside the code as it is, and before the settings are loaded, which may too.
+    manage.link_shared(release, options["shared_directories"], options["shared_files"], keep)
     # As root, since the app may not write here. What does not compile is never imported by this Python.
     compiling: list[str | Path] = [release.virtualenv / "bin" / "python", "-m", "compileall", "-q", release.source]
     with ThreadPoolExecutor() as pool:
@@ -171,6 +184,8 @@ def main() -> None:
             "env_as_environment": {"type": "bool", "default": False},
             "before_static": {"type": "list", "elements": "str", "default": []},
             "after_static": {"type": "list", "elements": "str", "default": []},
+            "shared_directories": {"type": "list", "elements": "str", "default": []},
+            "shared_files": {"type": "list", "elements": "str", "default": []},
             "wsgi": {"type": "str", "required": True},
             "version": {"type": "str", "required": True},
             "commit": {"type": "str", "required": True},

@@ -29,6 +29,7 @@ from ansible_collections.initech.django.plugins.module_utils.manage import (
     inside,
     link_away,
     link_media,
+    link_shared,
     link_sqlite,
     marked,
     run_commands,
@@ -336,6 +337,41 @@ def test_uploads_to_anywhere_else_are_left_alone(release: Release, media_root: s
     before = list(release.source.rglob("*"))
     link_media(release, {"media_root": media_root})
     assert list(release.source.rglob("*")) == before
+
+
+@pytest.mark.usefixtures("as_ourselves")
+def test_what_the_project_writes_beside_its_code_is_shared_by_all_releases(
+    app: App, release: Release, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setattr(App, "home", property(lambda _: home))
+    fill(release.project, **{"logs__.gitignore": "*", "index.json": "[]"})
+    link_shared(release, ["logs", "data/cache"], ["index.json", "data/debug.log"])
+    for name in ("logs", "data/cache", "index.json", "data/debug.log"):
+        assert (release.source / "src" / name).readlink() == home / name
+    assert files(home) == {"logs/.gitignore": "*", "index.json": "[]", "data/debug.log": ""}
+    (home / "data" / "debug.log").write_text("said\n")
+    (home / "index.json").write_text("[1]")
+
+    other = app.release("20261125T101500Z-1a2b3c4d")
+    (other.source / "src").mkdir(parents=True)
+    other.project.symlink_to(Path("source", "src"))
+    (other.virtualenv / "bin").mkdir(parents=True)
+    (other.virtualenv / "bin" / "python").symlink_to(Path(sys.executable).resolve())
+    fill(other.project, **{"logs__new": "new", "index.json": "[2]"})
+    link_shared(other, ["logs", "data/cache/"], ["index.json", "data/debug.log"])
+    assert (other.project / "data" / "debug.log").read_text() == "said\n"
+    assert (other.project / "index.json").read_text() == "[1]"
+    assert (other.project / "logs" / "new").read_text() == "new"
+    assert (home / "data" / "cache").is_dir()
+
+
+@pytest.mark.usefixtures("as_ourselves")
+def test_what_the_app_may_not_write_beside_its_code_is_told_with_what_to_set(release: Release) -> None:
+    fill(release.project, **{".env": "", "fail.sh": f"echo PermissionError: {release.path}/source/x; exit 1"})
+    with pytest.raises(Problem, match=r"An app does not write into its release\..* release_shared_directories and "):
+        run_commands(release, "release_before_switch", ["sh fail.sh"])
 
 
 OWN = """

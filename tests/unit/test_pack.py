@@ -30,7 +30,7 @@ PROJECT = {
     "shop/wsgi.py": "",
 }
 OPTIONS = ("subdirectory", "project_directory", "requirements_file", "environment", "wsgi", "python_path", "database")
-LISTS = ("developer_packages", "env_keys", "cut_keys", "misread_keys")
+LISTS = ("developer_packages", "env_keys", "cut_keys", "misread_keys", "shared_directories", "shared_files")
 DEFAULTS: dict[str, Any] = {**dict.fromkeys(OPTIONS, ""), **{name: [] for name in LISTS}, "wheels": None}
 DEFAULTS["compiles_messages"] = False
 

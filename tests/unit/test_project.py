@@ -11,6 +11,7 @@ from ansible_collections.initech.django.plugins.module_utils.project import (
     find_project,
     find_requirements,
     find_wsgi,
+    shared_problems,
     untranslated,
 )
 
@@ -249,6 +250,41 @@ def test_what_gunicorn_would_not_understand_is_refused_with_an_example(wsgi: str
 def test_a_module_that_the_user_names_must_be_there() -> None:
     with pytest.raises(Problem, match=r"^release_wsgi is 'api\.wsgi:app', and shop has no such module\.$"):
         find_wsgi(tree("shop/wsgi.py"), ROOT, "api.wsgi:app")
+
+
+def test_paths_that_all_releases_share_may_be_there_or_not() -> None:
+    source = tree("src/manage.py", "src/logs/.gitignore", "src/debug.log")
+    assert shared_problems(source, PurePosixPath("src"), ["logs", "data/cache/"], ["debug.log", "data/index"]) == []
+
+
+@pytest.mark.parametrize(
+    ("directories", "files", "said"),
+    [
+        (
+            ["/var/log/shop"],
+            [],
+            "release_shared_directories: '/var/log/shop' is no path below the directory of manage.py",
+        ),
+        (["."], [], "release_shared_directories: '.' is no path below the directory of manage.py, such as logs"),
+        ([""], [], "release_shared_directories: '' is no path below the directory of manage.py, such as logs"),
+        ([], ["logs/../../x"], "release_shared_files: 'logs/../../x' is no path below the directory of manage.py"),
+        ([], [".env"], "release_shared_files: .env belongs to the release. Take it out"),
+        ([], ["manage.py"], "release_shared_files: manage.py belongs to the release. Take it out"),
+        (
+            ["debug.log"],
+            [],
+            "release_shared_directories: debug.log is a file of shop. Write it into release_shared_files",
+        ),
+        ([], ["logs/"], "release_shared_files: logs/ is a directory of shop. Write it into release_shared_directories"),
+        (["data"], ["data/db"], "release_shared_files: data/db is shared already. Write each directory once"),
+        (["data/", "data"], [], "release_shared_directories: data/ is shared already."),
+    ],
+)
+def test_paths_that_releases_cannot_share_are_refused_with_what_to_write(
+    directories: list[str], files: list[str], said: str
+) -> None:
+    source = tree("src/manage.py", "src/logs/.gitignore", "src/debug.log")
+    assert shared_problems(source, PurePosixPath("src"), directories, files)[0].startswith(said)
 
 
 def test_translations_that_were_not_compiled_are_told() -> None:
