@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -342,6 +343,7 @@ def collect_static(release: Release, env_as_environment: bool = False) -> dict[s
     """Collect static files where nginx serves them, whatever STATIC_ROOT says, and return what the settings say.
 
     Raises:
+        OSError: the disk is full.
         Problem: the settings cannot be imported, collectstatic failed, names would be looked up where no release is,
             static files would lie among uploads, or two databases of SQLite would be one file.
     """
@@ -351,6 +353,9 @@ def collect_static(release: Release, env_as_environment: bool = False) -> dict[s
     code = COLLECT.format(static=str(release.static), mark=MARK)
     failure = "The project's settings cannot be loaded"
     settings: dict[str, Any] = asked(release, code, "settings", failure, env_as_environment)
+    if os.strerror(errno.ENOSPC) in settings["problem"]:
+        # Where it failed says nothing then.
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     if settings["problem"]:
         raise Problem(f"collectstatic failed:\n{tail(settings['problem'])}")
     take_back(release.static, release.app, is_public=True)

@@ -532,6 +532,15 @@ def test_a_collectstatic_that_fails_stops_the_deploy_with_its_words(release: Rel
         collect_static(release)
 
 
+def test_a_collectstatic_that_found_the_disk_full_is_one_that_found_no_room(
+    release: Release, answer: dict[str, Any]
+) -> None:
+    answer["problem"] = "Traceback\n  File x\nOSError: [Errno 28] No space left on device\n"
+    with pytest.raises(OSError, match="No space left on device") as error:
+        collect_static(release)
+    assert error.value.errno == errno.ENOSPC
+
+
 @pytest.mark.parametrize(
     ("name", "collected"),
     [
