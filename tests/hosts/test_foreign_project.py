@@ -47,8 +47,18 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"},
 }
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "handlers": {
+        "debug": {"class": "logging.FileHandler", "filename": BASE_DIR / "debug.log"},
+        "rotated": {"class": "logging.handlers.RotatingFileHandler", "filename": BASE_DIR / "logs" / "shop.log"},
+    },
+    "loggers": {"shop": {"handlers": ["debug", "rotated"]}},
+}
 """
 URLS = """
+import logging
 import os
 import threading
 import time
@@ -69,6 +79,7 @@ def wait():
 
 
 def home(request):
+    logging.getLogger("shop").warning("visited")
     threads = [threading.Thread(target=wait) for _ in range(10)]
     started = time.monotonic()
     for thread in threads:
@@ -133,6 +144,8 @@ VARIABLES = {
     "nginx_static_url": "/assets/",
     "nginx_media_url": "/uploads/",
     "release_requirements_file": "requirements/production.txt",
+    "release_shared_directories": ["logs"],
+    "release_shared_files": ["debug.log"],
     # nginx serves the compressed variant of a file, which the second one makes.
     "release_before_static": [
         {"command": f"sh -c 'echo \"{BUILT}\" > shop/static/shop/built.css; echo EVIL=1 >> .env'"},
@@ -231,6 +244,13 @@ def test_its_sqlite_database_is_where_the_app_may_write_and_outlives_the_release
     first, second = (json.loads(foreign.get("/"))["visits"] for _ in range(2))
     assert second == first + 1
     assert demo.host("stat --format '%U %F' /var/lib/foreign/local.sqlite3") == "foreign regular file"
+
+
+def test_what_it_logs_beside_its_code_is_where_the_app_may_write(demo: Demo, foreign: App) -> None:
+    foreign.get("/")
+    for name in ("debug.log", "logs/shop.log"):
+        assert demo.host(f"stat --format '%U %F' /var/lib/foreign/{name}") == "foreign regular file"
+        assert demo.host(f"tail -n 1 /srv/foreign/current/project/{name}") == "visited"
 
 
 def test_neither_app_can_read_the_secrets_of_the_other(demo: Demo) -> None:
