@@ -12,7 +12,6 @@ from pathlib import Path
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 from ansible_collections.initech.django.plugins.module_utils.requirements import (
     FROZEN,
-    LOCK,
     TO_FREEZE,
     Pin,
     logical_lines,
@@ -24,7 +23,7 @@ from packaging.version import Version
 
 DEPTH = 3
 HEADER = (
-    "# Not edited by hand: {lock} makes it from {to_freeze},",
+    "# Not edited by hand: ansible-playbook lock.yml makes it from {to_freeze},",
     "# frozen {when} with {interpreter} in a new, empty virtualenv.",
     "# sha256 of {to_freeze}: {sha256}",
 )
@@ -127,7 +126,7 @@ def compose(text: str, frozen: str, resolved: str, facts: Mapping[str, str], *, 
     """
     by_name = {pin.name: pin.hashes for pin in old_pins(resolved)}
     interpreter = f"{facts['interpreter']} {facts['version']} on {facts['platform']}"
-    values = {"lock": LOCK, "to_freeze": TO_FREEZE, "when": when, "interpreter": interpreter}
+    values = {"to_freeze": TO_FREEZE, "when": when, "interpreter": interpreter}
     header = [line.format(sha256=input_hash(text), **values) for line in HEADER]
     body = [_with_hashes(line, by_name, hashes) for line in frozen.strip().splitlines()]
     return "\n".join([*header, "", *body]) + "\n"

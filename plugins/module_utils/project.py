@@ -111,7 +111,7 @@ def find_requirements(tree: Tree, project: PurePosixPath, file: str = "", enviro
             return own if environment and str(own) in tree.files else directory / "requirements.txt"
     raise Problem(
         f"{tree.name} has no requirements.txt. Write what the project needs directly into requirements_to_freeze.txt, "
-        "and type: ansible-playbook lock.yml. If it has another name, set release_requirements_file."
+        "and type: ansible-playbook lock.yml with the same -l. If it has another name, set release_requirements_file."
     )
 
 

@@ -16,7 +16,7 @@ from packaging.version import InvalidVersion, Version
 
 FROZEN = "requirements.txt"
 TO_FREEZE = "requirements_to_freeze.txt"
-LOCK = "ansible-playbook lock.yml"
+LOCK = "ansible-playbook lock.yml with the same -l"
 HASH = re.compile(r"sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128}")
 OPTIONS = (
     *("-i", "--index-url", "--extra-index-url", "-f", "--find-links", "--no-index"),

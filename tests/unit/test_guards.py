@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 HASH = "0" * 64
-LOCK = "ansible-playbook lock.yml"
+LOCK = "ansible-playbook lock.yml with the same -l"
 FREEZE = f"Put it into requirements_to_freeze.txt and type: {LOCK}"
 FREEZE_AGAIN = f"add it to requirements_to_freeze.txt and type: {LOCK}"
 WEB = "gevent==26.9.0\ngunicorn==23.0.0\n"

@@ -87,7 +87,7 @@ def test_requirements_beside_the_project_or_below_it_are_not_its_own() -> None:
         find_requirements(tree("other/requirements.txt", "src/docs/requirements.txt"), PurePosixPath("src"))
     assert str(problem.value) == (
         "shop has no requirements.txt. Write what the project needs directly into requirements_to_freeze.txt, "
-        "and type: ansible-playbook lock.yml. If it has another name, set release_requirements_file."
+        "and type: ansible-playbook lock.yml with the same -l. If it has another name, set release_requirements_file."
     )
 
 

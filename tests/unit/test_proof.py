@@ -310,14 +310,14 @@ def test_what_a_package_requires_and_gets_is_no_conflict(requires: str) -> None:
 
 def test_what_a_package_requires_and_the_file_does_not_have_is_told() -> None:
     assert clash(["alpha==1"], Package("alpha", "1", requires=("Beta>=2 ; python_version > '3'",))) == [
-        "alpha 1 requires Beta>=2, which is not installed. Type: ansible-playbook lock.yml"
+        "alpha 1 requires Beta>=2, which is not installed. Type: ansible-playbook lock.yml with the same -l"
     ]
 
 
 def test_what_a_package_requires_and_the_file_has_in_another_version_is_told() -> None:
     packages = Package("alpha", "1", requires=("beta>=2",)), Package("beta", "1.5")
     assert clash(["alpha==1", "beta==1.5"], *packages) == [
-        "alpha 1 requires beta>=2, and 1.5 is installed. Type: ansible-playbook lock.yml"
+        "alpha 1 requires beta>=2, and 1.5 is installed. Type: ansible-playbook lock.yml with the same -l"
     ]
 
 

@@ -20,7 +20,7 @@ from ansible_collections.initech.django.plugins.module_utils.requirements import
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-FREEZE = "Put it into requirements_to_freeze.txt and type: ansible-playbook lock.yml"
+FREEZE = "Put it into requirements_to_freeze.txt and type: ansible-playbook lock.yml with the same -l"
 HASH = "0" * 64
 
 
