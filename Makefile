@@ -10,7 +10,7 @@ help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 .PHONY: demo
-demo: setup ## Deploy the example to a throwaway host, at https://127.0.0.1:$${DEMO_PORT:-8443}
+demo: setup ## Deploy the example to a throwaway host, at https://127.0.0.1:${DEMO_PORT:-8443}
 	@molecule/demo.py
 
 .PHONY: demo-down
