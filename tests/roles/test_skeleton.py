@@ -30,6 +30,10 @@ OPTION = re.compile(rf"(?<![\w.])(?:{'|'.join(NAMES)})_\w+")
 UNIT = re.compile(r"\.(service|timer)\.j2")
 """The name of a template of a unit."""
 
+FACT = re.compile(r"ansible_facts\[\\?'([a-z]+)")
+SUBSETS = {"distribution": "distribution", "processor": "hardware"}
+"""The part of the facts that has those whose names begin so."""
+
 OF_ONE_ROLE = pytest.mark.parametrize("role", NAMES)
 
 
@@ -44,6 +48,12 @@ def documents(role: str, *patterns: str) -> Iterator[tuple[Path, Any]]:
     for pattern in patterns:
         for path in sorted((ROLES / role).glob(pattern)):
             yield path, document(path)
+
+
+def example(readme: str) -> Any:
+    """Return the plays that a role's README shows as its example."""
+    (text,) = re.findall(r"^```yaml\n(.*?)^```", readme.partition("## Example")[2], re.MULTILINE | re.DOTALL)
+    return yaml.safe_load(text)
 
 
 def strings(value: Any) -> Iterator[str]:
@@ -248,9 +258,8 @@ def test_a_readme_says_what_to_know_and_shows_a_play_with_variables_that_exist(r
         "Example",
         "Variables",
     ]
-    (example,) = re.findall(r"^```yaml\n(.*?)^```", text.partition("## Example")[2], re.MULTILINE | re.DOTALL)
     known = {name for each in NAMES for name in options(each)}
-    plays = yaml.safe_load(example)
+    plays = example(text)
     assert f"initech.django.{role}" in set(strings(plays))
     for play in plays:
         assert set(play.get("vars", {})) <= known
@@ -258,6 +267,16 @@ def test_a_readme_says_what_to_know_and_shows_a_play_with_variables_that_exist(r
             required = {name for name, option in options(role).items() if option.get("required")}
             assert required <= set(play.get("vars", {}))
     assert set(OPTION.findall(text)) <= known
+
+
+@OF_ONE_ROLE
+def test_an_example_gathers_the_facts_that_its_roles_read(role: str) -> None:
+    for play in example((ROLES / role / "README.md").read_text(encoding="utf-8")):
+        roles = {role, *(each["role"].rpartition(".")[2] for each in play.get("roles", []))}
+        facts = {
+            fact for each in roles for _, text in documents(each, "vars/*.yml") for fact in FACT.findall(str(text))
+        }
+        assert {SUBSETS[fact] for fact in facts} <= set(play.get("gather_subset", []))
 
 
 # The script that writes the tables
