@@ -15,7 +15,7 @@ module: guarded_files
 short_description: Have files as they should be on which it depends whether anybody gets in
 description:
   - For the configuration of sshd, of a firewall, and of who is an administrator. What is changed is in force at once.
-    The host puts back what was there before after O(seconds), unless its timer C(initech-guard.timer) is stopped until
+    The host puts back what was there before after a minute, unless its timer C(initech-guard.timer) is stopped until
     then, which is for whoever has proven by a new login that he gets in.
   - What a run has left unproven that was killed is put back first.
 author: The initech.django team
@@ -37,10 +37,6 @@ options:
         nothing has changed. None, if empty.
     type: str
     default: ""
-  seconds:
-    description: How long the host waits for a proof.
-    type: int
-    default: 60
 attributes:
   check_mode:
     support: full
@@ -73,6 +69,8 @@ guard:
   returned: success
 """
 
+SECONDS = 60
+
 
 def main() -> None:
     """Run the module."""
@@ -82,19 +80,17 @@ def main() -> None:
         "apply": commands,
         "undo": commands,
         "sshd": {"type": "str", "default": ""},
-        "seconds": {"type": "int", "default": 60},
     }
     module = AnsibleModule(argument_spec=specified, supports_check_mode=True)
     entries = [Entry(**{**options, "path": Path(options["path"])}) for options in module.params["files"]]
-    apply, undo, seconds = (module.params[name] for name in ("apply", "undo", "seconds"))
-    sshd = module.params["sshd"]
+    apply, undo, sshd = (module.params[name] for name in ("apply", "undo", "sshd"))
 
     def verify() -> None:
         if sshd:
             require_in_force(Path(sshd))
 
     try:
-        diff = foreseen(entries) if module.check_mode else change(entries, apply, undo, seconds, verify)
+        diff = foreseen(entries) if module.check_mode else change(entries, apply, undo, SECONDS, verify)
     except Problem as problem:
         module.fail_json(msg=str(problem))
     paths = [entry["after_header"] for entry in diff]

@@ -66,10 +66,6 @@ live_seconds:
   description: How long it is live, by the clock of the host; negative where the history does not tell.
   type: float
   returned: success
-previous:
-  description: The id of the release that a rollback would go to; empty where there is none.
-  type: str
-  returned: success
 parts:
   description: O(parts), the interpreter, and the hash of the configuration that provisioning left on the host.
   type: dict
@@ -156,14 +152,15 @@ def main() -> None:
     app = App(module.params["app_name"])
     live = app.live()
     manifest = read_manifest(live) if live else {}
-    result: dict[str, Any] = {"live": live.id if live else "", "commit": manifest.get("commit", "")}
-    result.update(parts={}, changes=[])
-    events = history.read(app.history)
-    complete = [release.id for release in app.complete()]
-    result["version"] = manifest.get("version", "")
-    since = history.live_since(result["live"], events)
-    result["live_seconds"] = -1.0 if since is None else (datetime.now(timezone.utc) - since).total_seconds()
-    result["previous"] = history.rollback_target(complete, result["live"] or None, events) or ""
+    since = history.live_since(live.id, history.read(app.history)) if live else None
+    result: dict[str, Any] = {
+        "live": live.id if live else "",
+        "commit": manifest.get("commit", ""),
+        "version": manifest.get("version", ""),
+        "live_seconds": -1.0 if since is None else (datetime.now(timezone.utc) - since).total_seconds(),
+        "parts": {},
+        "changes": [],
+    }
     try:
         if module.params["parts"] is not None:
             parts = {**module.params["parts"], "configuration": configuration(app, module.check_mode)}

@@ -26,10 +26,6 @@ options:
     description: How many releases a deploy keeps, for what the next one would remove.
     type: int
     default: 5
-  count:
-    description: How many deploys and rollbacks to tell of, counted from the newest.
-    type: int
-    default: 20
 attributes:
   check_mode:
     support: full
@@ -55,12 +51,14 @@ certificate:
   returned: success
 history:
   description:
-    - The deploys and rollbacks, newest first. Each has C(release), C(state), C(when), C(by), C(version), C(outcome),
-      C(migrations) and C(backup).
+    - The last twenty deploys and rollbacks, newest first. Each has C(release), C(state), C(when), C(by), C(version),
+      C(outcome), C(migrations) and C(backup).
   type: list
   elements: dict
   returned: success
 """
+
+COUNT = 20
 
 
 def age(certificate: Path, now: datetime) -> str:
@@ -79,7 +77,6 @@ def main() -> None:
         argument_spec={
             "app_name": {"type": "str", "required": True},
             "keep": {"type": "int", "default": 5},
-            "count": {"type": "int", "default": 20},
         },
         supports_check_mode=True,
     )
@@ -91,7 +88,7 @@ def main() -> None:
         live=live.id if live else None,
         under_way=under_way(app.leases),
     )
-    rows = releases.rows(history.read(app.history), on_host, module.params["keep"], module.params["count"])
+    rows = releases.rows(history.read(app.history), on_host, module.params["keep"], COUNT)
     certificate = age(app.certificate, datetime.now(timezone.utc)) if app.certificate.exists() else ""
     module.exit_json(changed=False, app=app.name, live=on_host.live or "", certificate=certificate, history=rows)
 
