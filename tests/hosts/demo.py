@@ -55,7 +55,7 @@ class Running(subprocess.Popen[str]):
             os.killpg(self.pid, signal.SIGKILL)
         super().__exit__(kind, error, trace)
 
-    def interrupt(self, patience: float = 60) -> str:
+    def interrupt(self) -> str:
         """Type Ctrl-C, and once more where the first changed nothing; return what it printed last.
 
         A worker of ansible-core 2.19 may die of the first with the lock of the results' queue in its hands. The run
@@ -67,8 +67,8 @@ class Running(subprocess.Popen[str]):
         for _ in range(2):
             os.killpg(self.pid, signal.SIGINT)
             with suppress(subprocess.TimeoutExpired):
-                return self.communicate(timeout=patience)[0]
-        raise subprocess.TimeoutExpired(self.args, 2 * patience)
+                return self.communicate(timeout=60)[0]
+        raise subprocess.TimeoutExpired(self.args, 120)
 
 
 @dataclass(frozen=True)

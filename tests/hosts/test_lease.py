@@ -40,15 +40,15 @@ def claims(demo: Demo) -> list[str]:
     return demo.host(f"ls {LEASES}").split()
 
 
-def wait_until_free(demo: Demo, seconds: float = 10) -> None:
+def wait_until_free(demo: Demo) -> None:
     """Wait until no claim is left."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + 10
     while left := claims(demo):
         assert time.monotonic() < deadline, left
         time.sleep(0.2)
 
 
-def claim_of_ada(demo: Demo, *, age: int = 0, order: int = 1, directory: str = LEASES) -> str:
+def claim_of_ada(demo: Demo, *, age: int = 0, directory: str = LEASES) -> str:
     """Put the claim of a run from another controller on the host, and return its path."""
     claim = {
         "id": "ada",
@@ -62,7 +62,7 @@ def claim_of_ada(demo: Demo, *, age: int = 0, order: int = 1, directory: str = L
         "since": "2026-11-25 07:00:00 UTC",
         "host": "demo-host",
         "hosts": {"demo-host": "elsewhere:"},
-        "order": order,
+        "order": 1,
     }
     path = f"{directory}/ada.held"
     demo.host(

@@ -41,12 +41,6 @@ S3 = {
     "backup_s3_key": "key",
     "backup_s3_key_secret": "it's $ecret",
 }
-RESTICS = {
-    "media": "what is uploaded to shop",
-    "mysql": "MariaDB",
-}
-"""The repositories of restic's, with their content."""
-
 UNITS = sorted(path.name for path in (ROLES / "backup" / "templates").glob("*.service.j2"))
 TIMERS = sorted(path.name for path in (ROLES / "backup" / "templates").glob("*.timer.j2"))
 

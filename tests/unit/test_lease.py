@@ -321,8 +321,8 @@ def test_a_refusal_says_who_where_what_since_when_on_which_hosts_and_what_to_typ
 
 
 def test_who_is_alive_is_known_of_runs_here_by_their_process_and_of_others_by_their_renewing() -> None:
-    def blocker(name: str, machine: str, renewed: float = 1.0) -> dict[str, object]:
-        return {"id": name, "machine": machine, "renewed": renewed}
+    def blocker(name: str, machine: str) -> dict[str, object]:
+        return {"id": name, "machine": machine, "renewed": 1.0}
 
     blockers = [blocker("runs", "here"), blocker("ended", "here"), blocker("far", "there")]
     running = {"runs": True, "ended": False}
