@@ -25,32 +25,9 @@ APP_NAME = re.compile(r"[a-z][a-z0-9-]{0,24}")
 
 RESERVED = frozenset(
     [
-        "root",
-        "daemon",
-        "bin",
-        "sys",
-        "sync",
-        "games",
-        "man",
-        "lp",
-        "mail",
-        "news",
-        "uucp",
-        "proxy",
-        "www-data",
-        "backup",
-        "list",
-        "irc",
-        "nobody",
-        "sshd",
-        "postgres",
-        "mysql",
-        "redis",
-        "nginx",
-        "admin",
-        "sudo",
-        "adm",
-        "shadow",
+        *("root", "daemon", "bin", "sys", "sync", "games", "man", "lp", "mail", "news", "uucp", "proxy"),
+        *("www-data", "backup", "list", "irc", "nobody", "sshd", "postgres", "mysql", "redis", "nginx", "admin"),
+        *("sudo", "adm", "shadow"),
     ]
 )
 """Users and groups that Debian and its servers already have: an app of that name would take them over."""

@@ -250,7 +250,7 @@ def asked(release: Release, code: str, wanted: str, failure: str, env_as_environ
     return answer
 
 
-def unknown_migrations(release: Release, env_as_environment: bool = False) -> tuple[list[str], list[str]]:
+def unknown_migrations(release: Release, env_as_environment: bool) -> tuple[list[str], list[str]]:
     """Return the migrations of its databases that a release does not have, as `app.0001_name`.
 
     And those that it has and that add nothing: squashes, where all that they replace is in the database too.
