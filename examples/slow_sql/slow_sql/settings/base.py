@@ -58,7 +58,7 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 
 # A connection belongs to a greenlet, and greenlets are short-lived: one kept for later would not be used again, only
-# stay open. Where connecting costs too much, put PgBouncer on the host.
+# stay open. Where connecting costs too much, `database_pool: true` in the inventory puts PgBouncer on the host.
 DATABASES = {"default": {**env.db(), "CONN_MAX_AGE": 0}}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
