@@ -8,7 +8,7 @@ from typing import Any
 from ansible.errors import AnsibleFilterError
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
-from ansible_collections.initech.django.plugins.module_utils.sizing import Server, Settings, settings
+from ansible_collections.initech.django.plugins.module_utils.sizing import Server, Settings, named, settings
 
 DOCUMENTATION = """
 name: database_settings
@@ -50,6 +50,10 @@ options:
     description: Whether a few threads serve all connections, instead of one each. Only MariaDB can.
     type: bool
     default: false
+  given:
+    description: Settings that win over the computed ones, however their names are spelled.
+    type: dict
+    default: {}
 """
 EXAMPLES = """
 # {"shared_buffers": "1024MB", …}
@@ -75,6 +79,7 @@ def database_settings(
     seconds_for_lock: int,
     seconds_idle: int,
     thread_pool: bool | str = False,
+    given: Mapping[str, Any] | None = None,
 ) -> Settings:
     """Return the settings of a server."""
     if not isinstance(host, Mapping) or not {"memory", "cores"} <= set(host):
@@ -90,7 +95,7 @@ def database_settings(
             idle_in_transaction_timeout=int(seconds_idle),
             thread_pool=boolean(thread_pool),
         )
-        return settings(engine, server)
+        return {**settings(engine, server), **named(engine, given or {})}
     except (Problem, TypeError, ValueError) as problem:
         raise AnsibleFilterError(str(problem)) from None
 

@@ -15,7 +15,6 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.initech.django.plugins.filter.database_settings import FilterModule as DatabaseSettings
 from ansible_collections.initech.django.plugins.filter.directives import FilterModule as Directives
 from ansible_collections.initech.django.plugins.filter.dotenv import FilterModule as Dotenv
-from ansible_collections.initech.django.plugins.filter.named_settings import FilterModule as NamedSettings
 from ansible_collections.initech.django.plugins.filter.risky_keys import FilterModule as RiskyKeys
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,7 +25,6 @@ dotenv = Dotenv().filters()["dotenv"]
 risky_keys = RiskyKeys().filters()["risky_keys"]
 directives = Directives().filters()["directives"]
 database_settings = DatabaseSettings().filters()["database_settings"]
-named_settings = NamedSettings().filters()["named_settings"]
 
 
 def template(directory: Path, text: str, **variables: Any) -> dict[str, Any]:
@@ -170,10 +168,11 @@ def test_a_host_or_a_number_that_is_none_is_refused(host: Any, wrong: dict[str, 
         database_settings(host, **{**SIZED, **wrong})
 
 
-def test_settings_of_the_inventory_are_a_mapping_and_get_the_names_of_the_computed_ones() -> None:
-    assert named_settings({"max-connections": 7}, "mariadb") == {"max_connections": 7}
-    with pytest.raises(AnsibleFilterError, match=r"^initech\.django\.named_settings takes a mapping, not a list$"):
-        named_settings(["max_connections"], "mariadb")
+def test_settings_of_the_inventory_win_whatever_their_spelling() -> None:
+    computed = database_settings(HOST, **{**SIZED, "engine": "mariadb"})
+    given = {"max-connections": 7, "local_infile": 0}
+    won = database_settings(HOST, **{**SIZED, "engine": "mariadb"}, given=given)
+    assert won == {**computed, "max_connections": 7, "local_infile": 0}
 
 
 def test_directives_are_written_as_systemd_reads_them_a_list_line_by_line() -> None:
