@@ -257,15 +257,16 @@ def test_the_swap_file_is_as_large_as_was_asked_for_and_systemd_reads_its_unit_a
     assert files("__base_system")["/etc/systemd/system/initech-swap.service"]["state"] == "absent"
 
 
+KERNEL = {
+    "swapon": 'if grep -q "^$1 " "$SWAPS"; then exit 255; fi; echo "$1 file" >>"$SWAPS"',
+    "swapoff": 'test -z "$FULL"; grep -q "^$1 " "$SWAPS"; sed -i "\\|^$1 |d" "$SWAPS"',
+    "mkswap": 'test -s "$1"',
+    "fallocate": 'truncate --size="$2" "$3"',
+}
+
+
 class Swap:
     """A host's swap file, as big as it may be, and a kernel that refuses what ours refuses."""
-
-    KERNEL = {
-        "swapon": 'if grep -q "^$1 " "$SWAPS"; then exit 255; fi; echo "$1 file" >>"$SWAPS"',
-        "swapoff": 'test -z "$FULL"; grep -q "^$1 " "$SWAPS"; sed -i "\\|^$1 |d" "$SWAPS"',
-        "mkswap": 'test -s "$1"',
-        "fallocate": 'truncate --size="$2" "$3"',
-    }
 
     def __init__(self, directory: Path, size: int, *, used: bool) -> None:
         """Have a file of that size; none, if it is 0."""
@@ -276,7 +277,7 @@ class Swap:
         self.swaps.write_text("Filename Type\n" + (f"{self.file} file\n" if used else ""))
         self.programs = directory / "bin"
         self.programs.mkdir()
-        for name, script in self.KERNEL.items():
+        for name, script in KERNEL.items():
             (self.programs / name).write_text(f"#!/bin/sh -e\n{script}\n")
             (self.programs / name).chmod(0o755)
 
