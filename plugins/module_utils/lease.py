@@ -22,7 +22,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.initech.django.plugins.module_utils.alone import alone
+from ansible_collections.initech.django.plugins.module_utils.alone import alone, taken
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 
 EXPIRY_SECONDS = 45
@@ -159,12 +159,9 @@ def _is_busy(path: Path) -> bool:
     """Tell whether a step of that run is at work."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
+        return not taken(descriptor)
     finally:
         os.close(descriptor)
-    return False
 
 
 def _load(path: Path) -> Found | None:

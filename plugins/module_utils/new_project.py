@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import glob
 import json
 import keyword
@@ -20,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from ansible_collections.initech.django.plugins.module_utils.alone import taken
 from ansible_collections.initech.django.plugins.module_utils.git import git
 from ansible_collections.initech.django.plugins.module_utils.inputs import is_in_use
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
@@ -338,12 +338,7 @@ def locked(directory: Path) -> Iterator[bool]:
     """Take the lock of a directory if nobody has it, and say whether that is so."""
     descriptor = os.open(directory, os.O_RDONLY)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            is_ours = True
-        except BlockingIOError:
-            is_ours = False
-        yield is_ours
+        yield taken(descriptor)
     finally:
         os.close(descriptor)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import time
@@ -12,6 +11,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Protocol
 
+from ansible_collections.initech.django.plugins.module_utils.alone import taken
 from ansible_collections.initech.django.plugins.module_utils.commands import DAY, run
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 
@@ -86,15 +86,6 @@ def locked(path: Path) -> Iterator[int]:
                 raise Problem("Another restore is at work on this host. Type the same again when it has ended.")
             time.sleep(0.2)
         yield file.fileno()
-
-
-def taken(descriptor: int) -> bool:
-    """Take a lock if it is free, and tell whether it was."""
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def stamp() -> str:
