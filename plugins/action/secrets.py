@@ -15,6 +15,7 @@ from ansible_collections.initech.django.plugins.module_utils.new_project import 
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 from ansible_collections.initech.django.plugins.module_utils.vault import (
     Variables,
+    by_hand,
     choose_secret,
     ended,
     label_of,
@@ -80,11 +81,12 @@ class ActionModule(ActionBase):
                 write(vault, VaultLib().encrypt(new, secret, label))
             return new != text
 
-        if options["step"] != "begin":
-            step = {"swap": swapped, "end": ended}[options["step"]]
-            return {"changed": save(step(text, options["name"], file)), "path": str(vault)}
-        hosts = {host: Variables(variables["hostvars"].raw_get(host)) for host in variables["groups"][environment]}
-        todo = plan(hosts, variables["ansible_play_hosts_all"], text, options["rotate"], file)
+        with by_hand(file):
+            if options["step"] != "begin":
+                step = {"swap": swapped, "end": ended}[options["step"]]
+                return {"changed": save(step(text, options["name"])), "path": str(vault)}
+            hosts = {host: Variables(variables["hostvars"].raw_get(host)) for host in variables["groups"][environment]}
+            todo = plan(hosts, variables["ansible_play_hosts_all"], text, options["rotate"], file)
         is_ignored = git(vault.parent, "check-ignore", "--quiet", vault.name)[0]
         save(todo.text)
         sources = list(variables.get("ansible_inventory_sources") or ())

@@ -9,6 +9,7 @@ import os
 import secrets
 import shlex
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -55,6 +56,24 @@ WIDE = 1_000_000_000
 
 class Unfit(Exception):
     """What is wrong with the text of a vault file, in words that go on after its name."""
+
+
+@contextmanager
+def by_hand(file: str) -> Iterator[None]:
+    """Say of a vault file that cannot be changed here how to do it by hand.
+
+    Args:
+        file: its path.
+
+    Raises:
+        Problem: it cannot.
+    """
+    try:
+        yield
+    except Unfit as error:
+        raise Problem(
+            f"{file} {error}, so nothing was changed. To do it by hand type: ansible-vault edit {shlex.quote(file)}"
+        ) from None
 
 
 class _Loader(yaml.SafeLoader):
@@ -334,29 +353,9 @@ def plan(
         make: returns a new secret of that many random bytes, of characters that need no escaping.
 
     Raises:
-        Problem: the file cannot be changed, or something cannot be rotated. All of it in one message.
+        Problem: something cannot be rotated. All of it in one message.
+        Unfit: the file cannot be changed.
     """
-    try:
-        return _plan(hosts, played, text, rotate, file, make=make)
-    except Unfit as error:
-        raise _by_hand(file, error) from None
-
-
-def _by_hand(file: str, error: Unfit) -> Problem:
-    return Problem(
-        f"{file} {error}, so nothing was changed. To do it by hand type: ansible-vault edit {shlex.quote(file)}"
-    )
-
-
-def _plan(
-    hosts: Mapping[str, Variables],
-    played: Collection[str],
-    text: str,
-    rotate: Sequence[str],
-    file: str,
-    *,
-    make: Callable[[int], str],
-) -> Plan:
     values, all_hosts = read(text), hosts.values()
     keys = {KEY}.union(*(host.used_in(KEY_PATH) for host in all_hosts))
     passwords = {DATABASE}.union(*(host.used_in(CREDENTIAL_PATH) for host in all_hosts))
@@ -399,28 +398,22 @@ def _plan(
     return Plan(text, made, rotated, begun, rotating, removed, rest, needs_provision)
 
 
-def swapped(text: str, name: str, file: str) -> str:
+def swapped(text: str, name: str) -> str:
     """Return the text of a vault file in which a password has its next value, and that is still there too.
 
     Raises:
-        Problem: the file cannot be changed.
+        Unfit: the file cannot be changed.
     """
-    try:
-        return with_value(text, name, read(text)[f"{name}{NEXT}"])
-    except Unfit as error:
-        raise _by_hand(file, error) from None
+    return with_value(text, name, read(text)[f"{name}{NEXT}"])
 
 
-def ended(text: str, name: str, file: str) -> str:
+def ended(text: str, name: str) -> str:
     """Return the text of a vault file in which nothing is left of a password's rotation.
 
     Raises:
-        Problem: the file cannot be changed.
+        Unfit: the file cannot be changed.
     """
-    try:
-        return without_value(text, f"{name}{NEXT}")
-    except Unfit as error:
-        raise _by_hand(file, error) from None
+    return without_value(text, f"{name}{NEXT}")
 
 
 def former_values(values: Mapping[str, Any], name: str) -> list[str]:

@@ -20,6 +20,7 @@ from ansible_collections.initech.django.plugins.module_utils.vault import (
     Plan,
     Unfit,
     Variables,
+    by_hand,
     choose_secret,
     ended,
     label_of,
@@ -250,7 +251,7 @@ def changed(
 
 
 def refusal(text: str, rotate: Sequence[str] = (), inventory: Mapping[str, Any] = INVENTORY) -> str:
-    with pytest.raises(Problem) as caught:
+    with pytest.raises(Problem) as caught, by_hand(FILE):
         changed(text, rotate, inventory=inventory)
     assert CANARY not in str(caught.value)
     return str(caught.value)
@@ -418,12 +419,12 @@ def test_a_rotation_that_was_stopped_goes_on_with_the_value_that_it_had() -> Non
 
 def test_at_its_end_the_password_has_that_value_and_nothing_else_is_left() -> None:
     begun = changed(TEXT, ["DATABASE_URL"]).text
-    both = swapped(begun, "vault_database_password", FILE)
+    both = swapped(begun, "vault_database_password")
     assert read(both)["vault_database_password"] == read(both)["vault_database_password_next"] == "new-32"
-    assert swapped(both, "vault_database_password", FILE) == both
-    done = ended(both, "vault_database_password", FILE)
+    assert swapped(both, "vault_database_password") == both
+    done = ended(both, "vault_database_password")
     assert done == TEXT.replace(f"{CANARY}database", '"new-32"')
-    assert ended(done, "vault_database_password", FILE) == done
+    assert ended(done, "vault_database_password") == done
 
 
 def test_what_backups_are_encrypted_with_is_made_once_and_never_rotated() -> None:
