@@ -10,6 +10,13 @@ ADVICE = (
         "PyMySQL takes its place, in settings: import pymysql; pymysql.install_as_MySQLdb()",
     ),
     (
+        re.compile(r"\(mail\.E001\)"),
+        (
+            "Django's own new projects only print mail. Name what sends it in the settings of this environment, or say "
+            'that none is sent: SILENCED_SYSTEM_CHECKS = ["mail.E001"]'
+        ),
+    ),
+    (
         re.compile(r"(?:PermissionError|Read-only file system).*/releases/"),
         (
             "An app does not write into its release. It logs to standard error, which the journal keeps, and writes "

@@ -226,7 +226,7 @@ def check_warnings(answer: Mapping[str, Any]) -> list[str]:
         Problem: one of them is an error.
     """
     if answer["refused"]:
-        raise Problem(f"manage.py check --deploy failed:\n{tail(answer['check'])}")
+        raise Problem(advised(f"manage.py check --deploy failed:\n{tail(answer['check'])}"))
     return WARNING.findall(answer["check"])
 
 

@@ -22,6 +22,7 @@ from ansible_collections.initech.django.plugins.module_utils.application import 
 )
 from ansible_collections.initech.django.plugins.module_utils.manage import COLLECT, MARK
 from ansible_collections.initech.django.plugins.module_utils.migrations import PLAN
+from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 
 GOOD: dict[str, Any] = {
     "settings": "shop.settings.prod",
@@ -234,6 +235,12 @@ def test_djangos_deployment_checks_are_run_in_the_same_process(tmp_path: Path) -
     answer = loaded(tmp_path)
     assert any("(security.W009)" in warning for warning in check_warnings(answer))
     assert not answer["refused"]
+
+
+def test_an_error_of_djangos_deployment_checks_is_told_with_what_to_write_where_that_is_known() -> None:
+    said = "SystemCheckError: issues:\n\nERRORS:\n?: (mail.E001) Your MAILERS setting uses a development-only backend."
+    with pytest.raises(Problem, match=r'check --deploy failed:\n(.|\n)*SILENCED_SYSTEM_CHECKS = \["mail\.E001"\]$'):
+        check_warnings({"refused": True, "check": said})
 
 
 def test_what_is_to_be_migrated_is_seen_in_it_too_or_why_that_cannot_be_seen(tmp_path: Path) -> None:
