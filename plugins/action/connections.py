@@ -15,6 +15,7 @@ from ansible_collections.initech.django.plugins.module_utils.connections import 
     total,
 )
 from ansible_collections.initech.django.plugins.module_utils.inputs import evaluator, load_specs, roles_of
+from ansible_collections.initech.django.plugins.module_utils.machines import Machine, machine_of
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 from ansible_collections.initech.django.plugins.module_utils.processes import connections
 from ansible_collections.initech.django.plugins.module_utils.sizing import named
@@ -50,9 +51,9 @@ class Settings:
         return int(given.get("max_connections", self.number(f"{engine}_max_connections")))
 
     @property
-    def machine(self) -> str:
+    def machine(self) -> Machine:
         """Where the host is: two apps on one machine are two names of it."""
-        return str(self._templated(self.raw.get("ansible_host", self.raw["inventory_hostname"])))
+        return machine_of(self.raw, self._templated)
 
     @property
     def cores(self) -> int:
@@ -140,7 +141,7 @@ class ActionModule(ActionBase):
             for host in variables["ansible_play_hosts_all"]
         }
         require_all(every, variables["groups"])
-        servers: dict[tuple[str, str], dict[str, Settings]] = {}
+        servers: dict[tuple[str, Machine], dict[str, Settings]] = {}
         for host, settings in every.items():
             server = settings["database_host"] or host
             if "apps" in roles_of(host, settings["database_host"]):
@@ -153,8 +154,8 @@ class ActionModule(ActionBase):
             demands = [demand_of(host, settings) for host, settings in hosts.items()]
             is_apart = any(app["database_host"] for app in hosts.values())
             batch = at_once(next(iter(every.values()))["release_serial"], len(hosts))
-            server = Server(engine, machine, min(allowed), reserved, demands, is_apart, batch)
-            sums[machine] = total(server)
+            server = Server(engine, str(machine), min(allowed), reserved, demands, is_apart, batch)
+            sums[str(machine)] = total(server)
             problems.append(problem(server))
             for demand, settings in zip(demands, hosts.values(), strict=True):
                 if demand.is_pooled and engine == "postgresql":

@@ -23,6 +23,7 @@ from ansible_collections.initech.django.plugins.module_utils.inputs import (
     roles_of,
     where,
 )
+from ansible_collections.initech.django.plugins.module_utils.machines import Machine, machine_of
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 from ansible_collections.initech.django.plugins.module_utils.processes import problems as process_problems
 
@@ -48,7 +49,7 @@ class ActionModule(ActionBase):
 
     def check(
         self, variables: dict[str, Any], is_complete: bool, is_strict: bool
-    ) -> tuple[str, dict[str, list[str]], dict[str, str]]:
+    ) -> tuple[str, dict[str, list[str]], dict[str, Machine]]:
         """Return the environment of this run, of which groups each host is, and on which machine.
 
         Args:
@@ -95,9 +96,7 @@ class ActionModule(ActionBase):
                 + "\n".join(f"  {line}" for line in found)
                 + advice(environment, found)
             )
-        machines = {
-            host: str(evaluator(self._templar, raw)(raw.get("ansible_host", host))) for host, raw in hosts.items()
-        }
+        machines = {host: machine_of(raw, evaluator(self._templar, raw)) for host, raw in hosts.items()}
         return environment, {host: roles_of(host, name) for host, name in named.items()}, machines
 
     def invalid(self, environment: str, values: dict[str, Any], specs: dict[str, Any]) -> list[str]:

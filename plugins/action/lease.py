@@ -19,6 +19,7 @@ from ansible_collections.initech.django.plugins.module_utils.lease import (
     refusal,
     where_and_since,
 )
+from ansible_collections.initech.django.plugins.module_utils.machines import machine_of
 from ansible_collections.initech.django.plugins.module_utils.packing import require_one_app
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 
@@ -29,11 +30,7 @@ ENDING_SECONDS = 900
 
 def addresses(variables: Mapping[str, Any]) -> dict[str, str]:
     """Return the hosts of this run by name, each with what tells it from another of that name."""
-    found = {}
-    for host in variables["ansible_play_hosts"]:
-        options = variables["hostvars"][host]
-        found[host] = f"{options.get('ansible_host', host)}:{options.get('ansible_port', '')}"
-    return found
+    return {host: str(machine_of(variables["hostvars"][host])) for host in variables["ansible_play_hosts"]}
 
 
 class ActionModule(ActionBase):

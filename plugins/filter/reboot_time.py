@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from ansible_collections.initech.django.plugins.module_utils.machines import machine_of
+
 DOCUMENTATION = """
 name: reboot_time
 short_description: Tell when a host reboots of several that shall not do so at once
@@ -48,14 +50,10 @@ def reboot_time(first: str, hosts: Iterable[Mapping[str, Any]], name: str) -> st
     at = known[name].get("base_reboot_at")
     alike = (host for host in known.values() if host.get("base_reboot_at") == at)
     # Two apps on one machine are two hosts to the inventory, and one to reboot.
-    row = list(dict.fromkeys(_machine(host) for host in alike))
+    row = list(dict.fromkeys(machine_of(host) for host in alike))
     hours, minutes = map(int, first.split(":"))
-    minutes += 60 * hours + APART_MINUTES * row.index(_machine(known[name]))
+    minutes += 60 * hours + APART_MINUTES * row.index(machine_of(known[name]))
     return "{:02}:{:02}".format(*divmod(minutes % DAY_MINUTES, 60))
-
-
-def _machine(host: Mapping[str, Any]) -> tuple[str, str]:
-    return str(host.get("ansible_host", host["inventory_hostname"])), str(host.get("ansible_port", ""))
 
 
 class FilterModule:

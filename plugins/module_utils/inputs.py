@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 from ansible.errors import AnsibleError
+from ansible_collections.initech.django.plugins.module_utils.machines import Machine
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 
 UNFILLED = "FILL IN"
@@ -146,7 +147,7 @@ def require_one_environment(environments: Mapping[str, str]) -> str:
     return next(iter(hosts))
 
 
-def at_once(machines: Mapping[str, str]) -> int:
+def at_once(machines: Mapping[str, Machine]) -> int:
     """Return how many hosts of the run may take a step at once, as Ansible's `throttle` has it: 0 is all.
 
     Two apps on one machine are two names of it, and what they share there is written by one of them after the other.

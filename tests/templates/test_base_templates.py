@@ -219,6 +219,12 @@ def test_a_host_with_a_time_of_its_own_reboots_then_and_the_others_do_not_wait_f
 def test_two_apps_on_one_machine_reboot_it_at_one_time() -> None:
     on_one = {"ansible_host": "192.0.2.1"}
     assert reboots(None, shop=on_one, blog=on_one, web2={}) == ["04:00", "04:00", "04:10"]
+    by_port = {**on_one, "ansible_port": 22}
+    assert reboots(None, shop=on_one, blog=by_port, web2={**on_one, "ansible_port": 2201}) == [
+        "04:00",
+        "04:00",
+        "04:10",
+    ]
 
 
 def test_what_is_taken_back_on_a_new_host_is_stopped_while_systemd_still_knows_its_unit() -> None:

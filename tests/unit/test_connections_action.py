@@ -87,6 +87,14 @@ def test_all_hosts_of_an_app_share_the_server_of_the_host_that_has_the_database_
     assert sums(hosts, list(hosts)) == {"10.0.0.7": 100 + 100 + 100 + 20}
 
 
+def test_the_servers_of_two_machines_behind_one_address_are_two() -> None:
+    own = {"database_host": "", "ansible_host": "192.0.2.1"}
+    one: dict[str, dict[str, Any]] = {"web1": {**own, "ansible_port": 22}, "web2": {**own}}
+    assert sums(one, list(one)) == {"192.0.2.1": 100 + 100 + 100 + 20}
+    two: dict[str, dict[str, Any]] = {"web1": {**own, "ansible_port": 2201}, "web2": {**own}}
+    assert sums(two, list(two)) == {"192.0.2.1:2201": 100 + 100 + 20, "192.0.2.1": 100 + 100 + 20}
+
+
 @pytest.mark.parametrize(
     ("serial", "beside"), [(1, 100), ("2", 200), ("50%", 100), ([1, 3], 300), (0, 300), (None, 100)]
 )

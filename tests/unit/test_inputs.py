@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
 
 import pytest
 import yaml
+from ansible.template import Templar
 from ansible_collections.initech.django.plugins.action.inputs import ActionModule
 from ansible_collections.initech.django.plugins.module_utils.inputs import (
     advice,
@@ -53,9 +54,24 @@ def found(raw: Mapping[str, Any], host: str = "web-1.example.org") -> list[str]:
     return problems(host, "prod", raw, SPECS, templated)
 
 
-@pytest.mark.parametrize(("machines", "expected"), [({"a": "1", "b": "1", "c": "2"}, 1), ({"a": "1", "b": "2"}, 0)])
-def test_names_of_one_machine_take_turns(machines: dict[str, str], expected: int) -> None:
-    assert at_once(machines) == expected
+@pytest.mark.parametrize(
+    ("own", "expected"),
+    [
+        ([{}, {}], 0),
+        ([{"ansible_host": "10.0.0.1"}, {"ansible_host": "10.0.0.1"}, {}], 1),
+        ([{"ansible_host": "10.0.0.1"}, {"ansible_host": "10.0.0.1", "ansible_port": 22}], 1),
+        ([{"ansible_host": "10.0.0.1"}, {"ansible_host": "10.0.0.1", "ansible_port": 2201}], 0),
+    ],
+)
+def test_names_of_one_machine_take_turns(own: Sequence[Mapping[str, Any]], expected: int) -> None:
+    names = [f"web{number}" for number in range(len(own))]
+    written = {"app_environment": "prod", "group_names": ["prod"]}
+    hosts = {name: {**written, "inventory_hostname": name, **each} for name, each in zip(names, own, strict=True)}
+    action = ActionModule.__new__(ActionModule)
+    action._templar = Templar(loader=None, variables={})
+    hostvars = Mock(raw_get=hosts.__getitem__)
+    variables = {"ansible_play_hosts_all": names, "hostvars": hostvars, "groups": {"prod": names}}
+    assert at_once(action.check(variables, is_complete=False, is_strict=True)[2]) == expected
 
 
 def test_hosts_of_one_environment_are_one_run() -> None:
