@@ -329,14 +329,15 @@ def _make(directory: Path) -> None:
 def inside(release: Release, directory: str) -> Path | None:
     """Return the path of a directory below the release's source, or None if it is not below it.
 
-    None too for the project itself and what it lies in: these are not for moving away and serving.
+    None too for the project itself and what it lies in: these are not for moving away and serving. And for what lies
+    behind a link that leads out of the release, where others have their files.
     """
     if not directory:
         return None
     project = release.project.resolve()
     path = Path(os.path.normpath(project / directory))
     is_inside = release.source.resolve() in path.parents and path not in (project, *project.parents)
-    return path if is_inside else None
+    return path if is_inside and release.path.resolve() in path.parent.resolve().parents else None
 
 
 def collect_static(release: Release, env_as_environment: bool = False) -> dict[str, Any]:

@@ -155,8 +155,9 @@ def stage(options: dict[str, Any], keep: int | None) -> dict[str, Any]:
     if options["after_static"]:
         run_commands(hooks.AFTER_STATIC, options["after_static"], writable=release.static)
     static_files.gather(app, [*app.complete(), release])
-    manage.link_media(release, settings, keep)
+    # First, since behind the link of uploads nothing is the release's own, and a database may lie among them.
     manage.link_sqlite(release, settings, keep)
+    manage.link_media(release, settings, keep)
     shutil.rmtree(release.wheels, ignore_errors=True)
     manifest = {
         "release": release.id,

@@ -374,6 +374,54 @@ def test_what_the_app_may_not_write_beside_its_code_is_told_with_what_to_set(rel
         run_commands(release, "release_before_switch", ["sh fail.sh"])
 
 
+@pytest.mark.usefixtures("as_ourselves")
+@pytest.mark.parametrize("content", [{}, {"media__logo": "theirs", "static__old": "theirs", "db.sqlite3": "live"}])
+def test_what_a_link_of_the_source_leads_to_outside_of_the_release_is_never_moved(
+    app: App,
+    release: Release,
+    answer: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    content: dict[str, str],
+) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (tmp_path / "home").mkdir()
+    fill(outside, **content)
+    before = sorted(outside.rglob("*"))
+    monkeypatch.setattr(App, "home", property(lambda _: tmp_path / "home"))
+    (release.source / "src" / "data").symlink_to(outside)
+    answer.update(media_root="data/media", static_root="data/static", sqlite=["data/db.sqlite3"])
+    settings = collect_static(release)
+    link_sqlite(release, settings)
+    link_media(release, settings)
+    assert sorted(outside.rglob("*")) == before
+    assert files(outside) == {name.replace("__", "/"): text for name, text in content.items()}
+    assert files(app.media) == {}
+    answer["looks_up"] = True
+    with pytest.raises(Problem, match="STATIC_ROOT is data/static, and while"):
+        collect_static(release)
+
+
+@pytest.mark.usefixtures("as_ourselves")
+@pytest.mark.parametrize("live", [{}, {"db.sqlite3": "live"}])
+def test_a_database_of_sqlite_that_lies_among_uploads_is_in_the_home_all_the_same(
+    app: App, release: Release, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, live: dict[str, str]
+) -> None:
+    home, source = tmp_path / "home", release.source / "src"
+    home.mkdir()
+    fill(home, **live)
+    monkeypatch.setattr(App, "home", property(lambda _: home))
+    fill(source / "media", **{"db.sqlite3": "first", "logo": "logo"})
+    settings = {"sqlite": ["media/db.sqlite3"], "media_root": "media"}
+    link_sqlite(release, settings)
+    link_media(release, settings)
+    assert (source / "media").readlink() == app.media
+    assert (app.media / "db.sqlite3").readlink() == home / "db.sqlite3"
+    assert files(app.media) == {"logo": "logo"}
+    assert files(home) == {"db.sqlite3": "first", **live}
+
+
 OWN = """
 from django.contrib.staticfiles.apps import StaticFilesConfig
 class OwnStaticFiles(StaticFilesConfig):
