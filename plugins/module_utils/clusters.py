@@ -278,21 +278,6 @@ def timeline_at(cluster: Cluster, backup: backups.Backup, second: float) -> str:
     return str(then) if then > backup.timeline else "current"
 
 
-def require_space(cluster: Cluster, backup: backups.Backup) -> None:
-    """Refuse a restore for which there is no space.
-
-    Raises:
-        Problem: there is not.
-    """
-    free = shutil.disk_usage(cluster.data.parent).free
-    # Recovery needs some for the write-ahead log.
-    needed = backup.size + (256 << 20)
-    if free < needed:
-        raise Problem(
-            f"{cluster.data.parent} has {free >> 20} MB of free space, and a restore needs {needed >> 20} MB."
-        )
-
-
 def fetch(source: Cluster, target: Cluster, options: Sequence[str], keep: int) -> None:
     """Restore the files of a cluster's backup to an empty directory.
 

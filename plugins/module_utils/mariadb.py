@@ -190,11 +190,7 @@ def require_space(backup: backups.Backup) -> None:
         Problem: there is not.
     """
     listed = backups.entries(REPOSITORY.run("--json", "--no-lock", "ls", backup.label))
-    # What is replayed needs some.
-    needed = listed.get(WHOLE, 0) + (256 << 20)
-    free = shutil.disk_usage(LIVE.data.parent).free
-    if free < needed:
-        raise Problem(f"{LIVE.data.parent} has {free >> 20} MB of free space, and a restore needs {needed >> 20} MB.")
+    servers.require_space(LIVE.data.parent, listed.get(WHOLE, 0))
 
 
 def fetch(target: Server, backup: backups.Backup, keep: int) -> tuple[str, int]:

@@ -111,7 +111,7 @@ class Restore:
                 shutil.rmtree(self.incoming)
             else:
                 beside.remove()
-        clusters.require_space(self.live, backup)
+        servers.require_space(self.live.data.parent, backup.size)
 
     def bring_up_to_date(self) -> None:
         """Let the archive have what the live server has, if there is one."""
@@ -225,7 +225,7 @@ def drill(backup: backups.Backup, keep: int) -> backups.Drilled:
     scratch = live.beside("drill")
     if scratch.draft.exists():
         scratch.remove()
-    clusters.require_space(live, backup)
+    servers.require_space(live.data.parent, backup.size)
     here = digests.marked(live.port(), f"initech-drill-{datetime.now(timezone.utc):%Y%m%dT%H%M%SZ}")
     clusters.bring_up_to_date(live)
     scratch.begin()

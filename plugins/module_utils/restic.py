@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import subprocess
@@ -13,6 +14,9 @@ from typing import Any
 from ansible_collections.initech.django.plugins.module_utils import backups, servers
 from ansible_collections.initech.django.plugins.module_utils.commands import DAY, run, tail
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
+
+BLOCK = 4096
+"""In how many bytes at a time a file system gives space to a file, most of them."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,15 @@ class Repository:
         """
         return self.run("--json", "--no-lock", "snapshots", *arguments)
 
+    def size(self, snapshot: str) -> int:
+        """Return how many bytes a snapshot takes when it is restored.
+
+        Raises:
+            Problem: the repository cannot be read.
+        """
+        found = json.loads(self.run("--json", "--no-lock", "stats", "--mode", "restore-size", snapshot))
+        return int(found["total_size"] + BLOCK * found["total_file_count"])
+
     def check(self) -> None:
         """Read everything that it holds.
 
@@ -85,8 +98,9 @@ def restore_uploads(app: str, snapshot: Mapping[str, Any], target: Path) -> Path
         target: the directory.
 
     Raises:
-        Problem: restic failed, or had not stored what was uploaded.
+        Problem: there is no space, restic failed, or had not stored what was uploaded.
     """
+    servers.require_space(target.parent, uploads(app).size(snapshot["id"]))
     failure = f"What was uploaded to {app} cannot be restored"
     uploads(app).run("restore", snapshot["id"], "--target", target, "--verify", failure=failure)
     # Those that a link leads to are stored by the place where they are.

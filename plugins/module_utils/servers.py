@@ -49,6 +49,23 @@ def full(repository: Path) -> str:
     return f"\nThe repository is full: {repository} has less than {LITTLE >> 20} MB of free space. Make some there."
 
 
+def require_space(directory: Path, size: int) -> None:
+    """Refuse a restore for which there is no space.
+
+    Args:
+        directory: on the disk that takes it.
+        size: what is restored, in bytes.
+
+    Raises:
+        Problem: there is not.
+    """
+    free = shutil.disk_usage(directory).free
+    # Recovery needs some for the log, and others who write there are not to fail.
+    needed = size + (256 << 20)
+    if free < needed:
+        raise Problem(f"{directory} has {free >> 20} MB of free space, and a restore needs {needed >> 20} MB.")
+
+
 def is_installed(unit: str) -> bool:
     """Tell whether a unit is there. On a host in the place of another one it is not, until that is provisioned."""
     return run(["systemctl", "cat", unit]).returncode == 0

@@ -81,12 +81,45 @@ report:
 """
 
 ENGINES = {"postgresql": (recovery_postgresql, clusters), "mysql": (recovery_mariadb, mariadb)}
+DRAFT = "media.restoring"
 LATER = "What is committed from now on can be restored when there is a backup of it"
 
 UPLOADS_LATER = (
     "The database is restored. When this is mended, type for uploads: ansible-playbook restore.yml with the same -l "
     "and restore_time, without restore_over_live and with -e restore_name=again"
 )
+
+
+def make_room(name: str, target: float | None, check_mode: bool) -> None:
+    """Remove what a killed restore left half-made, and then refuse a restore of uploads for which there is no space.
+
+    Where their repository cannot be read nothing is refused yet: a database is restored all the same.
+
+    Args:
+        name: of the app.
+        target: see `restore_uploads`.
+        check_mode: whether nothing is removed.
+
+    Raises:
+        Problem: there is not.
+    """
+    draft = App(name).media.with_name(DRAFT)
+    if draft.exists():
+        # How much that will free is not known before.
+        if check_mode:
+            return
+        shutil.rmtree(draft)
+    try:
+        snapshot = backups.newest_snapshot(restic.uploads(name).snapshots(), target)
+        if snapshot is None:
+            return
+        size = restic.uploads(name).size(snapshot["id"])
+    except Problem:
+        return
+    try:
+        servers.require_space(draft.parent, size)
+    except Problem as problem:
+        raise Problem(f"{problem} Make some there, or leave uploads out: -e backup_media=false") from None
 
 
 def restore_uploads(name: str, target: float | None) -> list[str]:
@@ -106,10 +139,7 @@ def restore_uploads(name: str, target: float | None) -> list[str]:
     snapshot = backups.newest_snapshot(restic.uploads(name).snapshots(), target)
     if snapshot is None:
         return ["No backup of uploads is that old: none was restored."]
-    place, draft = app.media.with_name("media.restored"), app.media.with_name("media.restoring")
-    # Half-made by a restore that was killed.
-    if draft.exists():
-        shutil.rmtree(draft)
+    place, draft = app.media.with_name("media.restored"), app.media.with_name(DRAFT)
     restored = restic.restore_uploads(name, snapshot, draft)
     kept = servers.keep(place)
     os.rename(restored, place)
@@ -146,6 +176,8 @@ def restore(options: dict[str, Any], check_mode: bool) -> tuple[str, list[str]]:
         Problem: it is refused, or failed.
     """
     request = backups.Request(options["name"], options["time"], options["over_live"], check_mode)
+    if options["media"]:
+        make_room(options["app_name"], request.target, check_mode)
     label, report, last, problems = "", [], "", []
     if options["engine"]:
         engine, server = ENGINES[options["engine"]]

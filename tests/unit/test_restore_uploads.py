@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -20,6 +21,7 @@ RESTIC = """\
 #!/bin/sh
 case "$*" in
 *snapshots) echo '{snapshots}' ;;
+*"stats --mode restore-size abc") echo '{{"total_size": {size}, "total_file_count": 2}}' ;;
 "restore abc --target "*) mkdir -p "$4{path}" && {fill} ;;
 esac
 """
@@ -35,16 +37,17 @@ class Host:
         self.repository = restic.Repository(directory / "restic", "what was uploaded to shop")
         self.requests: list[Request] = []
 
-    def back_up(self, place: Path | None = None, fill: str = 'touch "$4{path}/a"') -> None:
+    def back_up(self, place: Path | None = None, fill: str = 'touch "$4{path}/a"', size: int = 12) -> None:
         """Have a backup of uploads, and restic for it.
 
         Args:
             place: from where; default: where they are.
             fill: what restic does to restore it.
+            size: of what was uploaded.
         """
         path = place or self.app.media
         snapshots = json.dumps([{"id": "abc", "short_id": "abc", "time": "2026-11-24T11:00:00Z", "paths": [str(path)]}])
-        text = RESTIC.format(snapshots=snapshots, path=path, fill=fill.format(path=path))
+        text = RESTIC.format(snapshots=snapshots, path=path, fill=fill.format(path=path), size=size)
         self.repository.program.write_text(text)
         self.repository.program.chmod(0o700)
 
@@ -128,6 +131,42 @@ def test_uploads_that_cannot_be_restored_leave_those_that_were_restored_earlier(
         "What was there before is kept.",
         "Would restore backup 20261124-115500F.",
     ]
+
+
+@pytest.mark.parametrize("check_mode", [False, True])
+def test_uploads_for_which_there_is_no_space_are_refused_before_the_database_is_restored(
+    host: Host, monkeypatch: pytest.MonkeyPatch, check_mode: bool
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1000 << 20))
+    host.back_up(size=744 << 20)
+    said = (
+        rf"^{host.app.root} has 1000 MB of free space, and a restore needs 1000 MB\. Make some there, or leave uploads "
+        r"out: -e backup_media=false$"
+    )
+    with pytest.raises(Problem, match=said):
+        host.restore(check_mode, over_live="shop")
+    assert host.requests == []
+    with pytest.raises(Problem, match="has 1000 MB of free space, and a restore needs 1000 MB"):
+        drill_uploads(host.app.name)
+    assert host.uploads() == {"media": []}
+    assert host.restore(check_mode, media=False)[0] == "Restored."
+    # Nothing is restored of uploads of which no backup is that old.
+    assert host.restore(check_mode, time="2020-01-01T00:00:00+00")[0] == "Restored."
+    host.back_up(size=(744 << 20) - 2 * 4096)
+    assert host.restore(check_mode)[0] == "Restored."
+
+
+def test_space_that_what_a_killed_restore_left_takes_refuses_nothing(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = host.app.root / "media.restoring"
+    left.mkdir()
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=0 if left.exists() else 1 << 30))
+    host.back_up()
+    host.restore(check_mode=True)
+    assert left.exists()
+    host.restore()
+    assert host.uploads() == {"media": [], "media.restored": ["a"]}
 
 
 def test_uploads_that_were_backed_up_from_where_a_link_led_to_are_restored_and_drilled(host: Host) -> None:
