@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import pwd
 import shutil
+from itertools import chain
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -122,6 +125,22 @@ def make_room(name: str, target: float | None, check_mode: bool) -> None:
         raise Problem(f"{problem} Make some there, or leave uploads out: -e backup_media=false") from None
 
 
+def hand_over(directory: Path, name: str) -> None:
+    """Let what was the app's where it was backed up be the app's on this host: restic goes by their numbers.
+
+    Args:
+        directory: of uploads that were restored. It was the app's.
+        name: of the app.
+    """
+    was, now = directory.stat(), pwd.getpwnam(name)
+    for path in chain([directory], directory.rglob("*")):
+        found = path.lstat()
+        user = now.pw_uid if found.st_uid == was.st_uid else found.st_uid
+        group = now.pw_gid if found.st_gid == was.st_gid else found.st_gid
+        if (user, group) != (found.st_uid, found.st_gid):
+            os.chown(path, user, group, follow_symlinks=False)
+
+
 def restore_uploads(name: str, target: float | None) -> list[str]:
     """Restore uploads to a directory beside them, as they were backed up last before that second.
 
@@ -141,6 +160,7 @@ def restore_uploads(name: str, target: float | None) -> list[str]:
         return ["No backup of uploads is that old: none was restored."]
     place, draft = app.media.with_name("media.restored"), app.media.with_name(DRAFT)
     restored = restic.restore_uploads(name, snapshot, draft)
+    hand_over(restored, name)
     kept = servers.keep(place)
     os.rename(restored, place)
     shutil.rmtree(draft)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import pwd
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
@@ -75,6 +77,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
     # As on a host in the place of another one.
     monkeypatch.setattr(servers, "is_installed", lambda _: False)
     monkeypatch.setattr(restic, "uploads", lambda _: made.repository)
+    monkeypatch.setattr(pwd, "getpwnam", lambda _: SimpleNamespace(pw_uid=os.getuid(), pw_gid=os.getgid()))
     return made
 
 
@@ -131,6 +134,27 @@ def test_uploads_that_cannot_be_restored_leave_those_that_were_restored_earlier(
         "What was there before is kept.",
         "Would restore backup 20261124-115500F.",
     ]
+
+
+def test_what_was_the_apps_on_the_host_that_was_backed_up_is_the_apps_on_this_one(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As anybody but root all files are ours, and stay so.
+    is_root = os.geteuid() == 0
+    others, now = ((n, n + 1) if is_root else (os.getuid(), os.getgid()) for n in (4720, 4730))
+    monkeypatch.setattr(pwd, "getpwnam", lambda _: SimpleNamespace(pw_uid=now[0], pw_gid=now[1]))
+    give = "chown -Rh 4710:4711 . && chown 4720:4721 theirs && chown 4710:4721 shared" if is_root else ":"
+    host.back_up(fill=f'cd "$4{{path}}" && touch a theirs shared && mkdir d && ln -s /etc/hosts d/link && {give}')
+    before = Path("/etc/hosts").stat()
+    host.restore()
+    place = host.app.root / "media.restored"
+    found = {name: (place / name).lstat() for name in (".", "a", "d", "d/link", "theirs", "shared")}
+    assert {name: (each.st_uid, each.st_gid) for name, each in found.items()} == {
+        **dict.fromkeys((".", "a", "d", "d/link"), now),
+        "theirs": others,
+        "shared": (now[0], others[1]),
+    }
+    assert Path("/etc/hosts").stat().st_uid == before.st_uid
 
 
 @pytest.mark.parametrize("check_mode", [False, True])
