@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from types import MappingProxyType
 from urllib.parse import urlsplit
 
 from ansible_collections.initech.django.plugins.module_utils import archives
@@ -21,6 +22,8 @@ from ansible_collections.initech.django.plugins.module_utils.problem import Prob
 LARGE = 1024 * 1024
 LFS = b"version https://git-lfs.github.com/spec/"
 """What the file begins with that git has in place of a large one (git-lfs, docs/spec.md)."""
+ENCRYPTED = b"\0GITCRYPT\0"
+"""What a file begins with that git-crypt has encrypted."""
 CONFIGURATION = {
     # Whoever deploys may not be the owner of the checkout; nothing of it is executed here.
     "safe.directory": "*",
@@ -33,6 +36,8 @@ CONFIGURATION = {
     "tar.umask": "0002",
 }
 """What git does here whatever the configuration of whoever deploys says."""
+UNFILTERED = {"smudge": "", "process": "", "required": "false"}
+"""By what of its options a filter that a configuration has changes nothing."""
 FULL_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
@@ -71,7 +76,13 @@ def check_repository(repository: str) -> None:
         )
 
 
-def git(directory: Path, *arguments: str, keep: int | None = None, asks_remote: bool = False) -> tuple[bool, str]:
+def git(
+    directory: Path,
+    *arguments: str,
+    keep: int | None = None,
+    asks_remote: bool = False,
+    more: Mapping[str, str] = MappingProxyType({}),
+) -> tuple[bool, str]:
     """Run git in a repository, and return whether it succeeded, and what it printed.
 
     Args:
@@ -79,10 +90,12 @@ def git(directory: Path, *arguments: str, keep: int | None = None, asks_remote: 
         arguments: what it is to do.
         keep: a descriptor that it inherits.
         asks_remote: it does, by the ssh that whoever deploys has configured, if any.
+        more: configuration that holds for this call.
     """
+    configuration = {**CONFIGURATION, **more}
     configured = int(os.environ.get("GIT_CONFIG_COUNT") or 0)  # by whoever runs us, for example with credentials
-    environment = {**os.environ, "GIT_CONFIG_COUNT": str(configured + len(CONFIGURATION))}
-    for number, (key, value) in enumerate(CONFIGURATION.items(), configured):
+    environment = {**os.environ, "GIT_CONFIG_COUNT": str(configured + len(configuration))}
+    for number, (key, value) in enumerate(configuration.items(), configured):
         environment.update({f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value})
     # Attributes of the machine, which no configuration names.
     environment["GIT_ATTR_NOSYSTEM"] = "1"
@@ -207,7 +220,7 @@ def resolve(repository: str, version: str, subdirectory: str, cache: Path) -> So
 
 
 def pack(source: Source, cache: Path) -> Path:
-    """Return a tar file of the tree, made once for every tree.
+    """Return a tar file of the tree, made once for every tree. No filter is run: each has what is committed.
 
     Raises:
         Problem: git cannot write it.
@@ -215,12 +228,15 @@ def pack(source: Source, cache: Path) -> Path:
 
     def write(path: Path, lock: int) -> None:
         written = ("--format=tar", f"--output={path}")
-        ok, output = git(source.directory, "archive", *written, source.tree_ish, keep=lock)
+        # A filter is a program that a checkout, too, may name.
+        keys = git(source.directory, "config", "--name-only", "--get-regexp", r"^filter\..*\.")[1].splitlines()
+        unfiltered = {f"{key.rpartition('.')[0]}.{name}": value for key in keys for name, value in UNFILTERED.items()}
+        ok, output = git(source.directory, "archive", *written, source.tree_ish, keep=lock, more=unfiltered)
         if not ok:
             raise Problem(f"git cannot pack {source.name}:\n{tail(output, 6)}")
 
     # What was packed by other rules is not used.
-    rules = sha256(repr(CONFIGURATION).encode()).hexdigest()[:8]
+    rules = sha256(repr((CONFIGURATION, UNFILTERED)).encode()).hexdigest()[:8]
     return archives.provide(cache / "archives" / f"{source.tree}.{rules}.tar", write)
 
 
@@ -244,12 +260,11 @@ def read_files(archive: Path) -> dict[str, bytes]:
     return {**files, **contents}
 
 
-def left_out(source: Source, files: Mapping[str, bytes]) -> list[str]:
+def left_out(source: Source) -> list[str]:
     """Return what git has only a reference to, so that it is not packed, a line each.
 
     Args:
         source: the version.
-        files: what is packed of it.
 
     Raises:
         Problem: git cannot list the tree.
@@ -258,19 +273,33 @@ def left_out(source: Source, files: Mapping[str, bytes]) -> list[str]:
     if not ok:
         raise Problem(f"git cannot list {source.name}:\n{tail(output, 6)}")
     entries = [entry.split("\t", 1) for entry in output.split("\0")[:-1]]
-    found = [
+    return [
         f"{path} is a git submodule, and what is in it is not deployed. What the project needs of it belongs into "
         "requirements_to_freeze.txt or into the project's own repository"
         for kind, path in entries
         if kind.startswith("160000 commit ")
     ]
-    large = [path for path, content in files.items() if content.startswith(LFS)]
-    if large:
-        others = f" and {len(large) - 1} more" if large[1:] else ""
-        found.append(
-            f"{large[0]}{others} lies in Git LFS, and what is deployed is what git has in its place. Commit the file "
-            f"itself: git lfs untrack {large[0]}"
-        )
+
+
+def unreadable(files: Mapping[str, bytes]) -> list[str]:
+    """Return of which files git has something else than what a project reads, a line for each way.
+
+    Args:
+        files: what is packed.
+    """
+    found = []
+    for mark, what, remedy in (
+        (LFS, "lies in Git LFS", "Commit the file itself, after git lfs untrack with its pattern of .gitattributes"),
+        (ENCRYPTED, "is encrypted by git-crypt", "Put what is secret into release_env"),
+    ):
+        paths = [path for path, content in files.items() if content.startswith(mark)]
+        if paths:
+            others = f" and {len(paths) - 1} more" if paths[1:] else ""
+            found.append(
+                f"{paths[0]}{others} {what}, and what is committed is what hosts get. {remedy}; where the site does "
+                f"without, leave it out, by a line in .gitattributes at the top of what is deployed: {paths[0]} "
+                "export-ignore"
+            )
     return found
 
 

@@ -93,7 +93,8 @@ def pack(parameters: dict[str, Any]) -> dict[str, Any]:
         )
     template = directory / env_template.TEMPLATE
     text = tree.read(str(template))
-    problems = env_template.missing_keys(template, text, parameters["env_keys"]) if text is not None else []
+    problems = git.unreadable(tree.files)
+    problems += env_template.missing_keys(template, text, parameters["env_keys"]) if text is not None else []
     problems += project.shared_problems(tree, directory, parameters["shared_directories"], parameters["shared_files"])
     if problems:
         raise Problem(f"{tree.name} cannot be deployed:\n" + "\n".join(f"  {line}" for line in problems))
@@ -102,7 +103,7 @@ def pack(parameters: dict[str, Any]) -> dict[str, Any]:
         warnings.append(
             f"No .gitignore of {tree.name} has {dotenv}: a developer's secrets are one git add away from git"
         )
-    warnings += git.left_out(source, tree.files)
+    warnings += git.left_out(source)
     warnings += [] if parameters["compiles_messages"] else project.untranslated(tree)
     wsgi = project.find_wsgi(tree, directory, parameters["wsgi"], parameters["python_path"])
     file = project.find_requirements(tree, directory, parameters["requirements_file"], parameters["environment"])

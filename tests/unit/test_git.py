@@ -234,6 +234,38 @@ def test_what_somebody_has_put_into_each_new_repository_of_his_changes_nothing_e
     assert read_files(pack(resolve(remote, "main", "", cache), cache)) == {"a": b"1"}
 
 
+@pytest.mark.parametrize("whose", ["GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "checkout", "environment"])
+@pytest.mark.parametrize(
+    ("name", "option", "program"),
+    [("lfs", "smudge", "echo run"), ("Own.a=b", "smudge", "echo run"), ("lfs", "process", "no-such-program")],
+)
+def test_no_filter_that_somebody_or_a_checkout_configures_is_run(
+    local: Path,
+    cache: Path,
+    commit: Commit,
+    monkeypatch: pytest.MonkeyPatch,
+    whose: str,
+    name: str,
+    option: str,
+    program: str,
+) -> None:
+    commit(local, {"a": "1", ".gitattributes": f"a filter={name}\n.gitattributes export-ignore\n"})
+    options = {option: program, "required": "true"}
+    if whose == "environment":
+        monkeypatch.setenv("GIT_CONFIG_COUNT", str(len(options)))
+        for number, (key, value) in enumerate(options.items()):
+            monkeypatch.setenv(f"GIT_CONFIG_KEY_{number}", f"filter.{name}.{key}")
+            monkeypatch.setenv(f"GIT_CONFIG_VALUE_{number}", value)
+    else:
+        file = local / ".git" / "config" if whose == "checkout" else local.parent / "gitconfig"
+        with file.open("a") as configuration:
+            configuration.write(f'[filter "{name}"]\n' + "".join(f"{key} = {options[key]}\n" for key in options))
+        if whose != "checkout":
+            monkeypatch.setenv(whose, str(file))
+            monkeypatch.delenv("GIT_CONFIG_NOSYSTEM", raising=False)
+    assert read_files(pack(resolve(str(local), "main", "", cache), cache)) == {"a": b"1"}
+
+
 def test_what_was_packed_by_other_rules_is_not_used(local: Path, cache: Path, commit: Commit) -> None:
     commit(local, {"a": "1"})
     source = resolve(str(local), "main", "", cache)

@@ -77,15 +77,29 @@ Refusal = Callable[..., str]
 
 
 def test_what_git_only_refers_to_is_warned_of(repository: Path, packed: Packed, git: Git, commit: Commit) -> None:
-    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 5\n"
     # A directory of which nothing is exported is none of these, though the archive has it, empty.
     others = {".gitattributes": "docs/* export-ignore\n", "docs/index.md": ""}
-    first = commit(repository, {**PROJECT, **others, "logo.png": pointer, "photo.png": pointer})
+    first = commit(repository, {**PROJECT, **others})
     git(repository, "update-index", "--add", "--cacheinfo", f"160000,{first},libs/prices")
     git(repository, "commit", "--quiet", "--message", "A submodule")
-    submodule, large = packed()["advice"]
+    (submodule,) = packed()["advice"]
     assert submodule.startswith("libs/prices is a git submodule, and what is in it is not deployed")
-    assert large.startswith("logo.png and 1 more lies in Git LFS")
+
+
+def test_what_git_has_something_else_in_place_of_is_refused_unless_it_is_left_out(
+    repository: Path, packed: Packed, refusal: Refusal, commit: Commit
+) -> None:
+    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 5\n"
+    files = {**PROJECT, "logo.png": pointer, "photo.png": pointer, "keys.py": "\0GITCRYPT\0abc"}
+    large, secret = refusal(files).splitlines()[1:]
+    assert large.startswith("  logo.png and 1 more lies in Git LFS, ")
+    assert large.endswith("by a line in .gitattributes at the top of what is deployed: logo.png export-ignore")
+    assert secret.startswith(
+        "  keys.py is encrypted by git-crypt, and what is committed is what hosts get. Put what is "
+    )
+    ignored = "".join(f"{name} export-ignore\n" for name in ("*.png", "keys.py", ".gitattributes"))
+    commit(repository, {".gitattributes": ignored})
+    assert packed()["advice"] == []
 
 
 def test_what_git_only_refers_to_is_seen_beside_files_of_any_name(
