@@ -326,18 +326,40 @@ def _make(directory: Path) -> None:
             each.chmod(0o755)
 
 
+def require_end(release: Release, link: Path) -> None:
+    """Require that a path of the source, where it is a link out of the release, leads to something.
+
+    Raises:
+        Problem: it does not, and nothing can be made behind it.
+    """
+    end = link.resolve()
+    if link.is_symlink() and not end.exists() and release.path.resolve() not in end.parents:
+        raise Problem(
+            f"{link} leads to {end}, which is not there, and the settings go that way. Type on the host: "
+            f"sudo install -d -o {release.app} -g {release.app} {end}"
+        )
+
+
 def inside(release: Release, directory: str) -> Path | None:
     """Return the path of a directory below the release's source, or None if it is not below it.
 
     None too for the project itself and what it lies in: these are not for moving away and serving. And for what lies
     behind a link that leads out of the release, where others have their files.
+
+    Raises:
+        Problem: it lies behind a link that leads to nothing.
     """
     if not directory:
         return None
     project = release.project.resolve()
     path = Path(os.path.normpath(project / directory))
-    is_inside = release.source.resolve() in path.parents and path not in (project, *project.parents)
-    return path if is_inside and release.path.resolve() in path.parent.resolve().parents else None
+    source = release.source.resolve()
+    if source not in path.parents or path in (project, *project.parents):
+        return None
+    for each in path.parents:
+        if source in each.parents:
+            require_end(release, each)
+    return path if release.path.resolve() in path.parent.resolve().parents else None
 
 
 def collect_static(release: Release, env_as_environment: bool = False) -> dict[str, Any]:
@@ -346,7 +368,7 @@ def collect_static(release: Release, env_as_environment: bool = False) -> dict[s
     Raises:
         OSError: the disk is full.
         Problem: the settings cannot be imported, collectstatic failed, names would be looked up where no release is,
-            static files would lie among uploads, or two databases of SQLite would be one file.
+            static files would lie among uploads, two databases of SQLite would be one file, or a link leads to nothing.
     """
     shutil.rmtree(release.static, ignore_errors=True)
     release.static.mkdir(mode=0o755)
@@ -363,6 +385,8 @@ def collect_static(release: Release, env_as_environment: bool = False) -> dict[s
     # What it refuses is known now, before uploads are moved.
     sqlite_files(release, settings)
     root, media = (inside(release, settings[name]) for name in ("static_root", "media_root"))
+    if media:
+        require_end(release, media)
     if root and media and media.resolve() in (root.resolve(), *root.resolve().parents):
         raise Problem(
             f"STATIC_ROOT is {root}, which is MEDIA_ROOT or lies in it: uploads outlive a release, and each release "

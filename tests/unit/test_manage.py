@@ -403,6 +403,26 @@ def test_what_a_link_of_the_source_leads_to_outside_of_the_release_is_never_move
         collect_static(release)
 
 
+@pytest.mark.parametrize(
+    "setting",
+    [{"media_root": "data/a/media"}, {"media_root": "data"}, {"sqlite": ["data/db.sqlite3"]}],
+)
+def test_a_link_that_leads_to_nothing_on_this_host_is_refused_with_what_to_type_where_something_is_behind_it(
+    app: App, release: Release, answer: dict[str, Any], tmp_path: Path, setting: dict[str, Any]
+) -> None:
+    outside = tmp_path / "outside"
+    (release.source / "src" / "data").symlink_to(outside)
+    answer.update(setting)
+    with pytest.raises(Problem) as failed:
+        collect_static(release)
+    assert str(failed.value) == (
+        f"{release.source}/src/data leads to {outside}, which is not there, and the settings go that way. "
+        f"Type on the host: sudo install -d -o {app.name} -g {app.name} {outside}"
+    )
+    outside.mkdir()
+    assert collect_static(release) == answer
+
+
 @pytest.mark.usefixtures("as_ourselves")
 @pytest.mark.parametrize("live", [{}, {"db.sqlite3": "live"}])
 def test_a_database_of_sqlite_that_lies_among_uploads_is_in_the_home_all_the_same(
