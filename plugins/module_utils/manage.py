@@ -420,13 +420,13 @@ def link_shared(release: Release, directories: Sequence[str], files: Sequence[st
     """
     home = App(release.app).home
     for name in directories:
-        path = release.project.resolve() / name
-        if not path.is_symlink():
+        path = inside(release, name)
+        if path and not path.is_symlink():
             _make(path)
             link_away(release, path, home / name, release.app, keep)
     for name in files:
-        path, target = release.project.resolve() / name, home / name
-        if not path.is_symlink():
+        path, target = inside(release, name), home / name
+        if path and not path.is_symlink():
             if not path.exists():
                 _make(path.parent)
                 path.touch()
@@ -434,6 +434,30 @@ def link_shared(release: Release, directories: Sequence[str], files: Sequence[st
             copy_new(release, path, target.resolve(), release.app, keep)
             path.unlink()
             _link(path, target)
+
+
+def require_apart(release: Release, settings: dict[str, Any], shared: Sequence[str]) -> None:
+    """Refuse static files, uploads and databases of SQLite in what releases share: each has a place of its own.
+
+    Args:
+        release: whose.
+        settings: from `collect_static`.
+        shared: directories, relative to the project.
+
+    Raises:
+        Problem: one lies there.
+    """
+    project = release.project.resolve()
+    roots = [("STATIC_ROOT", settings["static_root"]), ("MEDIA_ROOT", settings["media_root"])]
+    for setting, name in [*roots, *(("DATABASES", each) for each in settings["sqlite"])]:
+        path = Path(os.path.normpath(project / name))
+        for directory in (Path(os.path.normpath(project / each)) for each in shared):
+            if directory in (path, *path.parents):
+                place = directory.relative_to(project)
+                raise Problem(
+                    f"{setting} names {path}, which lies in {place} of release_shared_directories, and has a place of "
+                    f"its own. In place of {place} name what else is in it, or nothing"
+                )
 
 
 def link_media(release: Release, settings: dict[str, Any], keep: int | None = None) -> None:

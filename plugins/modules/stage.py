@@ -152,6 +152,7 @@ def stage(options: dict[str, Any], keep: int | None) -> dict[str, Any]:
         compiled = pool.submit(run, compiling)
         settings = manage.collect_static(release, options["env_as_environment"])
         compiled.result()
+    manage.require_apart(release, settings, options["shared_directories"])
     if options["after_static"]:
         run_commands(hooks.AFTER_STATIC, options["after_static"], writable=release.static)
     static_files.gather(app, [*app.complete(), release])

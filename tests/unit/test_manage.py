@@ -32,6 +32,7 @@ from ansible_collections.initech.django.plugins.module_utils.manage import (
     link_shared,
     link_sqlite,
     marked,
+    require_apart,
     run_commands,
 )
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
@@ -392,6 +393,7 @@ def test_what_a_link_of_the_source_leads_to_outside_of_the_release_is_never_move
     monkeypatch.setattr(App, "home", property(lambda _: tmp_path / "home"))
     (release.source / "src" / "data").symlink_to(outside)
     answer.update(media_root="data/media", static_root="data/static", sqlite=["data/db.sqlite3"])
+    link_shared(release, ["data/static"], ["data/db.sqlite3"])
     settings = collect_static(release)
     link_sqlite(release, settings)
     link_media(release, settings)
@@ -421,6 +423,27 @@ def test_a_link_that_leads_to_nothing_on_this_host_is_refused_with_what_to_type_
     )
     outside.mkdir()
     assert collect_static(release) == answer
+
+
+@pytest.mark.parametrize(
+    ("settings", "setting"),
+    [
+        ({"static_root": "data"}, "STATIC_ROOT"),
+        ({"media_root": "data/media"}, "MEDIA_ROOT"),
+        ({"media_root": "{project}/data"}, "MEDIA_ROOT"),
+        ({"sqlite": [":memory:", "data/a/db.sqlite3"]}, "DATABASES"),
+    ],
+)
+def test_static_files_uploads_and_databases_of_sqlite_in_what_releases_share_are_refused_with_what_to_share(
+    release: Release, settings: dict[str, Any], setting: str
+) -> None:
+    if "media_root" in settings:
+        settings = {"media_root": settings["media_root"].format(project=release.project.resolve())}
+    found = {**SETTINGS, **settings}
+    with pytest.raises(Problem, match=rf"^{setting} names .*/src/data\S*, which lies in data of release_shared"):
+        require_apart(release, found, ["logs", "data/"])
+    require_apart(release, found, ["logs", "data/cache", "data/media2", "dat"])
+    require_apart(release, SETTINGS, ["logs"])
 
 
 @pytest.mark.usefixtures("as_ourselves")
