@@ -116,7 +116,10 @@ def test_settings_that_cannot_be_read_stop_the_deploy(answers: Answers, code: in
     ("said", "advice"),
     [
         ("Error loading MySQLdb module.\nDid you install mysqlclient?", "pymysql.install_as_MySQLdb()"),
-        ("PermissionError: [Errno 13] Permission denied: '/srv/shop/releases/1/source/shop.log'", "directories names."),
+        (
+            "PermissionError: [Errno 13] Permission denied: '/srv/shop/releases/1/source/shop.log'",
+            "release_shared_files.",
+        ),
     ],
 )
 def test_for_what_many_projects_fail_with_it_is_said_what_to_do(answers: Answers, said: str, advice: str) -> None:
