@@ -95,10 +95,12 @@ def evaluator(templar: Any, raw: Mapping[str, Any]) -> Templated:
     It raises a Problem where that fails.
 
     Args:
-        templar: Ansible's own, of an action.
+        templar: Ansible's own, of an action, which knows those of all hosts.
         raw: the variables as written.
     """
-    engine = templar.copy_with_new_env(available_variables=raw)
+    # What is written may refer to other hosts, as ansible_host of a second app on one machine.
+    others = templar.available_variables.get("hostvars", {})
+    engine = templar.copy_with_new_env(available_variables={**raw, "hostvars": others})
 
     def templated(value: Any) -> Any:
         try:

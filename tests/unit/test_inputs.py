@@ -9,13 +9,14 @@ from unittest.mock import Mock
 
 import pytest
 import yaml
-from ansible.template import Templar
+from ansible.template import Templar, trust_as_template
 from ansible_collections.initech.django.plugins.action.inputs import ActionModule
 from ansible_collections.initech.django.plugins.module_utils.inputs import (
     advice,
     at_once,
     clear_vaults,
     database_host_problem,
+    evaluator,
     leaf_problem,
     leaves,
     load_specs,
@@ -72,6 +73,12 @@ def test_names_of_one_machine_take_turns(own: Sequence[Mapping[str, Any]], expec
     hostvars = Mock(raw_get=hosts.__getitem__)
     variables = {"ansible_play_hosts_all": names, "hostvars": hostvars, "groups": {"prod": names}}
     assert at_once(action.check(variables, is_complete=False, is_strict=True)[2]) == expected
+
+
+def test_where_a_host_is_may_be_read_from_the_variables_of_another() -> None:
+    templar = Templar(loader=None, variables={"hostvars": {"shop": {"ansible_host": "10.0.0.7"}}})
+    templated = evaluator(templar, {"machine": "shop"})
+    assert templated(trust_as_template("{{ hostvars[machine].ansible_host }}")) == "10.0.0.7"
 
 
 def test_hosts_of_one_environment_are_one_run() -> None:
