@@ -175,7 +175,12 @@ def _elsewhere(tree: Tree, project: PurePosixPath, module: str) -> str:
     """Return where below the project a module is all the same, and what to set, behind a blank; or nothing."""
     ends = [f"/{file}" for file in _module_files(module)]
     found = sorted(PurePosixPath(path[: -len(end)]) for path in tree.files for end in ends if path.endswith(end))
-    places = [place.relative_to(project) for place in found if project in place.parents]
+    # What lies in a package has that one's name too.
+    places = [
+        place.relative_to(project)
+        for place in found
+        if project in place.parents and f"{place}/__init__.py" not in tree.files
+    ]
     if not places:
         return ""
     nearest = min(places, key=lambda place: len(place.parts))

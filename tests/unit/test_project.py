@@ -188,6 +188,12 @@ def test_a_module_that_manage_py_alone_finds_is_refused_with_what_to_set(
     )
 
 
+def test_a_module_without_the_name_of_its_package_is_not_taken_for_one_of_the_src_layout() -> None:
+    files = tree("manage.py", "shop/__init__.py", "shop/wsgi.py")
+    with pytest.raises(Problem, match=r"and .* has no such module\.$"):
+        find_wsgi(files, PurePosixPath(), "wsgi:application")
+
+
 def test_what_lies_outside_the_project_names_no_application() -> None:
     files = tree("src/shop/wsgi.py", "docs/wsgi.py", docs__settings="WSGI_APPLICATION = 'docs.wsgi.application'")
     assert find_wsgi(files, PurePosixPath("src")) == "shop.wsgi:application"
