@@ -83,9 +83,32 @@ def foreseen(entries: Sequence[Entry]) -> list[dict[str, str]]:
 
 def take_back() -> None:
     """Put back at once what nobody has proven, such as a run that was killed has left it."""
-    if run(["systemctl", "is-active", "--quiet", f"{UNIT}.timer"]).returncode == 0:
+    if _is_set():
         _checked(f"systemctl start {UNIT}.service")
         _checked(f"systemctl stop {UNIT}.timer")
+
+
+def let_stay(entries: Sequence[Entry]) -> bool:
+    """Stop the guard, since somebody got in, and tell whether there was one.
+
+    Of two names of one machine the first one stops it for both.
+
+    Raises:
+        Problem: the host has taken back what was changed.
+    """
+    is_set = _is_set()
+    if is_set:
+        _checked(f"systemctl stop {UNIT}.timer")
+    elif foreseen(entries):
+        raise Problem(
+            "What was changed of who gets in was taken back by the host, since no new login got in in time. Type the "
+            "same again"
+        )
+    return is_set
+
+
+def _is_set() -> bool:
+    return run(["systemctl", "is-active", "--quiet", f"{UNIT}.timer"]).returncode == 0
 
 
 def _set(entries: Sequence[Entry], undo: Sequence[str], seconds: int) -> None:

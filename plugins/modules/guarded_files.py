@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.initech.django.plugins.module_utils.files import Entry, specification
-from ansible_collections.initech.django.plugins.module_utils.guard import UNIT, change, foreseen
+from ansible_collections.initech.django.plugins.module_utils.guard import change, foreseen, let_stay
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 from ansible_collections.initech.django.plugins.module_utils.sshd import require_in_force
 
@@ -15,8 +15,8 @@ module: guarded_files
 short_description: Have files as they should be on which it depends whether anybody gets in
 description:
   - For the configuration of sshd, of a firewall, and of who is an administrator. What is changed is in force at once.
-    The host puts back what was there before after a minute, unless its timer C(initech-guard.timer) is stopped until
-    then, which is for whoever has proven by a new login that he gets in.
+    The host puts back what was there before after a minute, unless it is told until then that somebody has O(proven)
+    by a new login that he gets in.
   - What a run has left unproven that was killed is put back first.
 author: The initech.django team
 extends_documentation_fragment: [initech.django.files]
@@ -37,6 +37,10 @@ options:
         nothing has changed. None, if empty.
     type: str
     default: ""
+  proven:
+    description: A new login has got in since O(files) were written, and they stay. Nothing is written now.
+    type: bool
+    default: false
 attributes:
   check_mode:
     support: full
@@ -56,16 +60,20 @@ EXAMPLES = """
     apply: [systemctl reload ssh.service]
     undo: [systemctl reload ssh.service]
     sshd: /etc/ssh/sshd_config.d/00-keys.conf
+
+- name: Let that stay, since a new login got in
+  initech.django.guarded_files:
+    files:
+      - path: /etc/ssh/sshd_config.d/00-keys.conf
+        content: |
+          PasswordAuthentication no
+    proven: true
 """
 RETURN = """
 paths:
   description: Those that changed.
   type: list
   elements: str
-  returned: success
-guard:
-  description: The unit whose timer is to be stopped. Empty where nothing has changed.
-  type: str
   returned: success
 """
 
@@ -80,6 +88,7 @@ def main() -> None:
         "apply": commands,
         "undo": commands,
         "sshd": {"type": "str", "default": ""},
+        "proven": {"type": "bool", "default": False},
     }
     module = AnsibleModule(argument_spec=specified, supports_check_mode=True)
     entries = [Entry(**{**options, "path": Path(options["path"])}) for options in module.params["files"]]
@@ -90,11 +99,12 @@ def main() -> None:
             require_in_force(Path(sshd))
 
     try:
+        if module.params["proven"] and not module.check_mode:
+            module.exit_json(changed=let_stay(entries), paths=[], diff=[])
         diff = foreseen(entries) if module.check_mode else change(entries, apply, undo, SECONDS, verify)
     except Problem as problem:
         module.fail_json(msg=str(problem))
-    paths = [entry["after_header"] for entry in diff]
-    module.exit_json(changed=bool(diff), paths=paths, guard=f"{UNIT}.timer" if diff else "", diff=diff)
+    module.exit_json(changed=bool(diff), paths=[entry["after_header"] for entry in diff], diff=diff)
 
 
 if __name__ == "__main__":

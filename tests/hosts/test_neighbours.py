@@ -43,6 +43,13 @@ def test_both_are_provisioned_by_one_command_which_changes_nothing_when_it_is_re
     assert [name for name in NAMES if name not in rules] == []
 
 
+def test_a_change_of_who_gets_in_is_proven_once_for_both(pair: App) -> None:
+    for options in (["-e", "base_ssh_logins_per_minute=61"], []):
+        done = pair.playbook("provision", *options)
+        assert done.code == 0, done.output
+        assert ("61/minute" in pair.demo.host("nft list table inet initech")) is bool(options)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_each_is_deployed_by_itself(pair: App, name: str) -> None:
     done = pair.demo.playbook("deploy", *pair._inventory_options, limit=f"{name}-host")

@@ -118,6 +118,25 @@ def test_what_would_not_be_in_force_is_put_back_before_anything_is_applied(
         guard.change([entry("a", content="old")], [], [], 60, verify)
 
 
+def test_what_was_proven_stays_for_each_name_of_the_machine(systemd: Systemd, entry: Callable[..., Entry]) -> None:
+    """Of two apps on one machine each has it changed, and the first one that has proven it stops the only guard."""
+    entries = [entry("a", content="new")]
+    for _ in range(2):
+        assert guard.change(entries, ["reload it"], [], 60) != []
+    assert guard.let_stay(entries)
+    assert not guard.let_stay(entries)
+    assert systemd.script == ""
+    assert entry("a").path.read_text() == "new"
+
+
+def test_what_the_host_took_back_before_it_was_proven_is_told(systemd: Systemd, entry: Callable[..., Entry]) -> None:
+    entries = [entry("a", content="new")]
+    guard.change(entries, [], [], 60)
+    guard.take_back()
+    with pytest.raises(Problem, match=r"was taken back.*Type the same again"):
+        guard.let_stay(entries)
+
+
 def test_a_file_that_is_to_go_comes_back_and_so_does_one_with_a_strange_name(
     systemd: Systemd, entry: Callable[..., Entry]
 ) -> None:
