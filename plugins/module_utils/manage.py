@@ -95,8 +95,8 @@ def copy(source, target):
                 copy(each, target / each.name)
     elif not os.path.lexists(target):
         os.makedirs(target.parent, exist_ok=True)
-        # Hosts may share the disk.
-        draft = target.with_name(f".{target.name}.{os.uname().nodename}.draft")
+        # Hosts may share the disk. The name of the file may leave no room for more.
+        draft = target.with_name(f".{os.uname().nodename}.draft")
         remove(draft)
         try:
             shutil.copy2(source, draft, follow_symlinks=False)

@@ -186,6 +186,13 @@ def test_what_was_uploaded_before_stays_as_it_is(tmp_path: Path, release: Releas
     assert (target / "gone").is_symlink()
 
 
+def test_a_name_may_be_as_long_as_the_file_system_takes_it(tmp_path: Path, release: Release) -> None:
+    name = "vendors-node_modules_" + 234 * "x"
+    fill(tmp_path / "a" / "media", **{name: "new"})
+    link_away(release, tmp_path / "a" / "media", tmp_path / "media")
+    assert files(tmp_path / "media") == {name: "new"}
+
+
 def test_what_is_new_in_a_directory_that_is_there_goes_there(tmp_path: Path, release: Release) -> None:
     path, target = tmp_path / "a" / "media", tmp_path / "media"
     fill(target, avatars__me="uploaded", new="uploaded", logo__svg="uploaded")
@@ -214,7 +221,7 @@ def test_what_is_copied_goes_through_no_link(tmp_path: Path, release: Release) -
 
 def test_what_an_interrupted_run_had_half_copied_is_copied(tmp_path: Path, release: Release) -> None:
     path, target = tmp_path / "a" / "media", tmp_path / "media"
-    fill(target, **{"avatars__me": "me", f"avatars__.you.{os.uname().nodename}.draft": "yo"})
+    fill(target, **{"avatars__me": "me", f"avatars__.{os.uname().nodename}.draft": "yo"})
     fill(path, avatars__me="me", avatars__you="you")
     link_away(release, path, target)
     assert files(target) == {"avatars/me": "me", "avatars/you": "you"}
