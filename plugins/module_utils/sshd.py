@@ -11,6 +11,8 @@ from ansible_collections.initech.django.plugins.module_utils.problem import Prob
 CONFIG = Path("/etc/ssh/sshd_config")
 DEPENDENT = "listenaddress"
 """It is told with the port, which may well be said elsewhere."""
+NO_PORT = ("-C", "lport=65535")
+"""What counts for some connections alone is not meant. Where that is said of a port, sshd tells nothing without one."""
 
 
 def not_in_force(written: str, alone: str, whole: str) -> list[str]:
@@ -48,7 +50,7 @@ def require_in_force(file: Path) -> None:
 
 
 def _told(*options: str) -> str:
-    result = run(["/usr/sbin/sshd", "-T", *options])
+    result = run(["/usr/sbin/sshd", "-T", *options, *NO_PORT])
     if wrong := refusal(result):
         raise Problem(f"sshd does not tell what it does:\n{wrong}")
     return result.stdout

@@ -95,6 +95,15 @@ def test_what_sshd_does_not_do_of_ours_is_noticed_and_no_change_of_it_stays(
     assert (finished.code, finished.changed) == (0, 0), finished.output
 
 
+def test_what_sshd_does_at_another_port_is_nobodys_business(demo: Demo) -> None:
+    demo.host("printf 'Match LocalPort 2222\\n  X11Forwarding yes\\n' > /etc/ssh/sshd_config.d/50-port.conf")
+    try:
+        result = demo.playbook("provision")
+    finally:
+        demo.host("rm /etc/ssh/sshd_config.d/50-port.conf")
+    assert (result.code, result.changed) == (0, 0), result.output
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [

@@ -69,7 +69,7 @@ def _file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
     def run(command: list[str]) -> subprocess.CompletedProcess[Any]:
         assert command[:2] == ["/usr/sbin/sshd", "-T"]
-        is_alone = command[2:] == ["-f", str(file)]
+        is_alone = command[2:4] == ["-f", str(file)]
         told = f"passwordauthentication {'no' if is_alone else 'yes'}\nx11forwarding no\n"
         return subprocess.CompletedProcess(command, 0, told, "Deprecated option UsePrivilegeSeparation\n")
 
@@ -86,6 +86,19 @@ def test_a_file_that_is_not_read_is_refused_with_what_is_not_in_force_and_the_li
     )
     # What runs has not read it yet, and the next provision has nothing to change.
     assert str(refusal.value).endswith("type on the host: systemctl reload ssh, and here the same again")
+
+
+def test_a_match_of_a_port_is_no_hindrance(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of all conditions this is the one for which sshd wants to know by what it is to judge, or tells nothing."""
+
+    def run(command: list[str]) -> subprocess.CompletedProcess[Any]:
+        if not any(word.startswith("lport=") for word in command):
+            wrong = "'Match LocalPort' in configuration but 'lport' not in connection test specification.\n"
+            return subprocess.CompletedProcess(command, 255, "", wrong)
+        return subprocess.CompletedProcess(command, 0, "passwordauthentication no\nx11forwarding no\n", "")
+
+    monkeypatch.setattr(sshd, "run", run)
+    sshd.require_in_force(file)
 
 
 def test_a_configuration_that_sshd_does_not_take_is_told_in_its_words(
