@@ -217,6 +217,10 @@ def test_a_file_has_the_type_by_which_a_browser_knows_it_and_only_a_player_is_of
     page = get(demo, f"/media/{name}", host="localhost")
     assert f"Content-Type: {kind}\r\n" in page
     assert f"; sandbox {rights}".strip() + "\r\n" in page
+    since = next(line.partition(": ")[2] for line in page.splitlines() if line.startswith("Last-Modified: "))
+    again = get(demo, f"/media/{name}", f"If-Modified-Since: {since}", host="localhost")
+    assert status(again) == "304"
+    assert "content-security-policy" not in again.lower()
     demo.host(f"rm /srv/slow-sql/media/{name}")
 
 

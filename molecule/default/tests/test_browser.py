@@ -113,6 +113,9 @@ def test_a_sound_that_somebody_uploaded_is_played(host: Host, browser: Chrome, s
     browser.get(f"{site}/media/silence.wav")
     ready = "return document.querySelector('audio, video').readyState > 0"
     WebDriverWait(browser, 10).until(lambda driver: driver.execute_script(ready))
+    # Now it asks whether what it has is still good.
+    browser.refresh()
+    WebDriverWait(browser, 10).until(lambda driver: driver.execute_script(ready))
     host.check_output("rm %s", path)
 
 
