@@ -57,7 +57,8 @@ def hidden(said: str, text: str, drafts: Drafts) -> list[str]:
     names = {path: names_in(draft) for path, draft in drafts.items() if draft}
     others = [path for pattern in INCLUDE.findall(text) for path in included(pattern, drafts) if path not in drafts]
     return [
-        f"{name} is a name of {other} too, and nginx would show only one of the two sites. Remove it there or here"
+        f"{name} is a name of {other} too, and nginx would show only one of the two sites. Remove it here, or there "
+        "first: where that is an app's, provision that one before this one"
         for name in sorted(set(CONFLICT.findall(said)))
         if any(name in own for own in names.values())
         for other in others

@@ -113,7 +113,7 @@ def test_a_name_that_another_site_has_too_is_refused_although_nginx_only_warns(
         place([site(etc, "shop.test OTHER.test")], is_check=False)
     assert str(refused.value).partition("\n")[2] == (
         f"other.test is a name of {etc}/conf.d/other.conf too, and nginx would show only one of the two sites. "
-        "Remove it there or here"
+        "Remove it here, or there first: where that is an app's, provision that one before this one"
     )
     assert os.listdir(etc / "conf.d") == ["other.conf"]
 
