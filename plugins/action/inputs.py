@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ansible import constants
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 from ansible_collections.initech.django.plugins.module_utils.inputs import (
+    Templated,
     advice,
     at_once,
     clear_vaults,
@@ -26,6 +28,8 @@ from ansible_collections.initech.django.plugins.module_utils.inputs import (
 from ansible_collections.initech.django.plugins.module_utils.machines import Machine, machine_of
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 from ansible_collections.initech.django.plugins.module_utils.processes import problems as process_problems
+
+Value = TypeVar("Value")
 
 
 class ActionModule(ActionBase):
@@ -84,9 +88,9 @@ class ActionModule(ActionBase):
                 environment, {name: templated(raw[name]) for name in specs if name in raw}, specs
             )
             found += [line for line in lines if line not in found]
-        named = {
-            host: str(evaluator(self._templar, raw)(raw.get("database_host") or "")) for host, raw in hosts.items()
-        }
+        named = self.evaluated(
+            "database_host", hosts, lambda raw, templated: str(templated(raw.get("database_host") or ""))
+        )
         members = variables["groups"][environment]
         wrong = database_host_problem(named, members, environment)
         found += [wrong] if wrong else []
@@ -96,8 +100,24 @@ class ActionModule(ActionBase):
                 + "\n".join(f"  {line}" for line in found)
                 + advice(environment, found)
             )
-        machines = {host: machine_of(raw, evaluator(self._templar, raw)) for host, raw in hosts.items()}
+        machines = self.evaluated("ansible_host", hosts, machine_of)
         return environment, {host: roles_of(host, name) for host, name in named.items()}, machines
+
+    def evaluated(
+        self, name: str, hosts: dict[str, Any], read: Callable[[dict[str, Any], Templated], Value]
+    ) -> dict[str, Value]:
+        """Return what is read of each host from a variable of that name.
+
+        Raises:
+            Problem: it cannot be evaluated.
+        """
+        values = {}
+        for host, raw in hosts.items():
+            try:
+                values[host] = read(raw, evaluator(self._templar, raw))
+            except Problem as problem:
+                raise Problem(f"{name} of {host}: {problem}") from None
+        return values
 
     def invalid(self, environment: str, values: dict[str, Any], specs: dict[str, Any]) -> list[str]:
         """Return what is not of the type that its role's argument_specs say, a line each."""

@@ -455,6 +455,22 @@ def test_hosts_that_take_each_step_together_are_let_go_on(strategy: str) -> None
     require_lockstep(strategy)
 
 
+class Hostvars(dict[str, Any]):
+    """As much of hostvars as the action asks for."""
+
+    raw_get = dict.__getitem__
+
+
+@pytest.mark.parametrize("name", ["ansible_host", "database_host"])
+def test_where_a_host_is_that_cannot_be_evaluated_is_told_with_its_name(name: str) -> None:
+    action = ActionModule.__new__(ActionModule)
+    action._templar = Templar(loader=None, variables={})
+    raw = {"app_environment": "prod", "group_names": ["prod"], name: trust_as_template("{{ private_address }}")}
+    variables = {"hostvars": Hostvars(web1=raw), "ansible_play_hosts_all": ["web1"], "groups": {"prod": ["web1"]}}
+    with pytest.raises(Problem, match=f"^{name} of web1: 'private_address' is undefined"):
+        action.check(variables, is_complete=False, is_strict=True)
+
+
 def test_the_strategy_that_is_configured_is_looked_at_before_anything_else(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ansible.constants.DEFAULT_STRATEGY", "free")
     task = Mock(async_val=0, check_mode=False, args={})
