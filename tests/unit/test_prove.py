@@ -25,6 +25,9 @@ shop.Order: (models.W042) Auto-created primary key used.
 """
 
 
+READS_ENVIRON = "app_env_as_environment: true"
+
+
 class Answers:
     """A release whose Python prints what a test says, and ends as it says."""
 
@@ -103,12 +106,12 @@ def test_an_application_that_ends_its_process_is_refused(answers: Answers) -> No
 @pytest.mark.parametrize(
     ("code", "message"),
     [
-        (1, "The project's settings cannot be loaded (exit code 1):\nSet the SECRET_KEY environment variable"),
+        (1, "The project's settings cannot be loaded (exit code 1):\nThere is no tomorrow"),
         (0, "manage.py shell printed no settings, but:\n"),
     ],
 )
 def test_settings_that_cannot_be_read_stop_the_deploy(answers: Answers, code: int, message: str) -> None:
-    release = answers.say("Set the SECRET_KEY environment variable\n", code)
+    release = answers.say("There is no tomorrow\n", code)
     assert refused(lambda: manage.collect_static(release)) == message
 
 
@@ -116,11 +119,29 @@ def test_settings_that_cannot_be_read_stop_the_deploy(answers: Answers, code: in
     ("said", "advice"),
     [
         ("Error loading MySQLdb module.\nDid you install mysqlclient?", "pymysql.install_as_MySQLdb()"),
-        (
-            "PermissionError: [Errno 13] Permission denied: '/srv/shop/releases/1/source/shop.log'",
-            "release_shared_files.",
-        ),
+        ("PermissionError: [Errno 13] Permission denied: '/srv/shop/releases/1/source/shop.log'", "directories names."),
+        # What it was that failed may be further up than is shown.
+        ("ValueError: Unable to configure handler 'file'", "directories names."),
+        ("django.core.exceptions.ImproperlyConfigured: Set the SECRET_KEY environment variable", READS_ENVIRON),
+        ("django.core.exceptions.ImproperlyConfigured: The SECRET_KEY setting must not be empty.", READS_ENVIRON),
+        ("  File '<frozen os>', line 685, in __getitem__\nKeyError: 'DJANGO_SECRET_KEY'", READS_ENVIRON),
+        ("decouple.UndefinedValueError: KEY not found. Declare it as envvar or define a default value.", READS_ENVIRON),
+        ('environs.exceptions.EnvNotSetError: Environment variable "KEY" not set', READS_ENVIRON),
+        ("pydantic_core.ValidationError: 1 validation error for Settings\nkey\n  Field required", READS_ENVIRON),
+        ("ModuleNotFoundError: No module named 'pkg_resources'", "setuptools<81, and type: ansible-playbook lock.yml"),
+        ("ModuleNotFoundError: No module named 'distutils.util'", "setuptools<81, and type: ansible-playbook lock.yml"),
+        ("ModuleNotFoundError: No module named 'cgi'", "such as 3.11, or take newer packages."),
+        ("ModuleNotFoundError: No module named 'debug_toolbar'", READS_ENVIRON),
     ],
 )
 def test_for_what_many_projects_fail_with_it_is_said_what_to_do(answers: Answers, said: str, advice: str) -> None:
-    assert refused(lambda: manage.collect_static(answers.say(f"{said}\n", 1))).endswith(advice)
+    release = answers.say(f"{said}\n", 1)
+    assert refused(lambda: manage.collect_static(release)).endswith(advice)
+    assert refused(lambda: application.load(release, env_as_environment=False)).endswith(advice)
+
+
+def test_a_key_that_the_projects_own_data_lacks_is_not_taken_for_one_of_the_environment(
+    answers: Answers,
+) -> None:
+    message = refused(lambda: manage.collect_static(answers.say("KeyError: 'default'\n", 1)))
+    assert message == "The project's settings cannot be loaded (exit code 1):\nKeyError: 'default'"
