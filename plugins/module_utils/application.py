@@ -297,18 +297,27 @@ def settings_problems(
         answer: from `load`.
         manage: the settings module that manage.py loads.
         env: what `.env` has. ENVIRONMENT is the settings module, or its last part; a project that has none does not go
-            by it. A module whose last part is `settings` is that of all environments, and makes of it what it likes.
+            by it, nor does one that has DJANGO_SETTINGS_MODULE. A module whose last part is `settings` is that of all
+            environments, and makes of it what it likes.
         app_environment: the name of the environment.
         wsgi: the module of the WSGI application.
     """
     loaded = answer["settings"]
     last = loaded.rpartition(".")[2]
-    wanted = env.get("ENVIRONMENT", "")
+    wanted, named = env.get("ENVIRONMENT", ""), env.get("DJANGO_SETTINGS_MODULE", "")
+    other = (
+        "Where they go by DJANGO_SETTINGS_MODULE, set that in release_env to the settings of this environment, and "
+        "app_env_as_environment: true"
+    )
     if loaded != manage:
-        yield f"manage.py loads the settings {manage}, and {wsgi} loads {loaded}: both are to go by ENVIRONMENT in .env"
-    elif wanted not in ("", loaded, last) and last != "settings":
+        wrong = f"manage.py loads the settings {manage}, and {wsgi} loads {loaded}"
+        yield f"{wrong}: both are to go by ENVIRONMENT in .env. {other}"
+    elif named and named != loaded:
+        wrong = f"DJANGO_SETTINGS_MODULE in .env is {named}, and manage.py and {wsgi} load the settings {loaded}"
+        yield f"{wrong}. Set app_env_as_environment: true, for them to find it in os.environ"
+    elif not named and wanted not in ("", loaded, last) and last != "settings":
         wrong = f"ENVIRONMENT in .env is {wanted}, and manage.py and {wsgi} load the settings {loaded}"
-        yield f"{wrong}. Set ENVIRONMENT: {last} in release_env, or have both load what ENVIRONMENT names"
+        yield f"{wrong}. Set ENVIRONMENT: {last} in release_env, or have both load what ENVIRONMENT names. {other}"
     if answer["debug"] and app_environment != "demo":
         remedy = (
             'They do not go by DEBUG in .env, which is off. Where they set it, write env.bool("DEBUG"), or False'
@@ -320,7 +329,8 @@ def settings_problems(
         keys = ", ".join(answer["lacking"])
         yield (
             f"{wsgi} does not read the .env beside manage.py, which holds {keys}, and django-environ says nothing of "
-            "a file that is missing: give read_env that path, whatever the current directory is"
+            "a file that is missing: give read_env that path, whatever the current directory is; or set "
+            "app_env_as_environment: true, where it reads os.environ alone"
         )
     elif answer["uses_environ"] and answer["said"]:
         count = len(answer["said"])

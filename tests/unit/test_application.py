@@ -36,6 +36,10 @@ GOOD: dict[str, Any] = {
     "one": 0.21,
     "all": 0.25,
 }
+OTHER = (
+    "Where they go by DJANGO_SETTINGS_MODULE, set that in release_env to the settings of this environment, and "
+    "app_env_as_environment: true"
+)
 
 
 def judge(
@@ -66,7 +70,7 @@ def test_manage_and_wsgi_that_load_different_settings_are_told_apart() -> None:
     assert judge(manage="shop.settings.local") == [
         (
             "manage.py loads the settings shop.settings.local, and shop.wsgi loads shop.settings.prod: both are to go "
-            "by ENVIRONMENT in .env"
+            f"by ENVIRONMENT in .env. {OTHER}"
         )
     ]
 
@@ -75,9 +79,25 @@ def test_other_settings_than_environment_says_are_told() -> None:
     assert judge(wanted="staging") == [
         (
             "ENVIRONMENT in .env is staging, and manage.py and shop.wsgi load the settings shop.settings.prod. "
-            "Set ENVIRONMENT: prod in release_env, or have both load what ENVIRONMENT names"
+            f"Set ENVIRONMENT: prod in release_env, or have both load what ENVIRONMENT names. {OTHER}"
         )
     ]
+
+
+def test_a_project_that_goes_by_djangos_own_variable_does_not_go_by_environment() -> None:
+    loaded = "config.settings.production"
+    assert judge(manage=loaded, settings=loaded, env={"DJANGO_SETTINGS_MODULE": loaded}) == []
+
+
+def test_settings_other_than_djangos_own_variable_names_are_told_with_how_they_would_find_it() -> None:
+    for last in ("dev", "settings"):
+        loaded = f"shop.{last}"
+        assert judge(manage=loaded, settings=loaded, env={"DJANGO_SETTINGS_MODULE": "shop.prod"}) == [
+            (
+                f"DJANGO_SETTINGS_MODULE in .env is shop.prod, and manage.py and shop.wsgi load the settings {loaded}. "
+                "Set app_env_as_environment: true, for them to find it in os.environ"
+            )
+        ]
 
 
 def test_settings_of_all_environments_may_make_of_environment_what_they_like() -> None:
@@ -132,7 +152,7 @@ def test_an_env_file_that_was_not_read_is_told_by_its_keys() -> None:
         (
             "shop.wsgi does not read the .env beside manage.py, which holds SECRET_KEY, DATABASE_URL, and "
             "django-environ says nothing of a file that is missing: give read_env that path, "
-            "whatever the current directory is"
+            "whatever the current directory is; or set app_env_as_environment: true, where it reads os.environ alone"
         )
     ]
 
