@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from hashlib import sha256
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -27,11 +28,14 @@ ATTEMPTS = 3
 WARNING = re.compile(r"^\S+: \(\S+\.W\d+\) .*", re.MULTILINE)
 """How Django's check framework prints a warning."""
 
+SERVERS = ("postgres", "psql", "pgsql", "postgis", "mysql")
+"""How a DATABASE_URL begins that names a server."""
+
 PATTERN = re.compile(r"[*~]|^_$")
 """What makes of a name that nginx knows a pattern, which nobody can type."""
 
 PROBE = """
-import io, json, logging, os, runpy, sys, time, traceback
+import hashlib, io, json, logging, os, runpy, sys, time, traceback
 
 said = []
 
@@ -66,6 +70,14 @@ def may_write(path):
         path = os.path.dirname(path)
     return os.access(path, os.W_OK | os.X_OK)
 
+def digest_of_key():
+    try:
+        key = settings.SECRET_KEY
+    except Exception:
+        # Django's own check says that there is none.
+        return ""
+    return hashlib.sha256(key if isinstance(key, bytes) else str(key).encode()).hexdigest()
+
 def encrypts(database):
     values = database.settings_dict
     if values["HOST"] not in {loopback!r} or "sslmode" in values["OPTIONS"]:
@@ -77,6 +89,10 @@ def encrypts(database):
 
 answer = {{
     "settings": settings.SETTINGS_MODULE,
+    "key": digest_of_key(),
+    "has_server": any(
+        "lite" not in each["ENGINE"] and not each["ENGINE"].endswith("dummy") for each in connections.settings.values()
+    ),
     "debug": bool(settings.DEBUG),
     "patched": [name for name in {patched!r} if monkey.is_module_patched(name)],
     "uses_environ": "environ" in sys.modules,
@@ -230,6 +246,21 @@ def check_warnings(answer: Mapping[str, Any]) -> list[str]:
     return WARNING.findall(answer["check"])
 
 
+def key_warnings(answer: Mapping[str, Any], env: Mapping[str, str]) -> list[str]:
+    """Return that the project signs with another key than it was given, in a line, or nothing.
+
+    Args:
+        answer: from `load`, which has the digest of the key alone.
+        env: what `.env` has.
+    """
+    digests = [sha256(value.encode()).hexdigest() for value in env.values()]
+    if "SECRET_KEY" not in env or not answer["key"] or answer["key"] in digests:
+        return []
+    wrong = f"SECRET_KEY of {answer['settings']} is not that of .env: whoever knows it can sign in as anybody"
+    remedy = "Have them read it; where they read os.environ and not .env, set app_env_as_environment: true"
+    return [f"{wrong}. {remedy}"]
+
+
 def connection_warnings(answer: Mapping[str, Any]) -> list[str]:
     """Return what is wrong with how databases are connected to, a line each.
 
@@ -325,6 +356,12 @@ def settings_problems(
             else "Set DEBUG: false in release_env"
         )
         yield f"DEBUG is on in {loaded}: every visitor could read settings and source. {remedy}"
+    if env.get("DATABASE_URL", "").startswith(SERVERS) and not answer["has_server"]:
+        yield (
+            f"DATABASE_URL in .env names a server, and DATABASES of {loaded} has none. Where the settings read "
+            "os.environ and not .env, set app_env_as_environment: true; where they read other keys, set these in "
+            "release_env; and where a file of SQLite is meant, take DATABASE_URL out of it"
+        )
     if answer["uses_environ"] and answer["lacking"]:
         keys = ", ".join(answer["lacking"])
         yield (

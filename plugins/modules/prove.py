@@ -17,12 +17,13 @@ module: prove
 short_description: Prove that a staged release would run, and see what it has to migrate
 description:
   - Django's own C(check --deploy) has no errors; its warnings are shown.
-  - manage.py and the WSGI application load the settings that ENVIRONMENT in C(.env) names, C(.env) was read, and DEBUG
-    is off outside demo.
+  - manage.py and the WSGI application load the settings that ENVIRONMENT in C(.env) names, C(.env) was read, DEBUG is
+    off outside demo, and where C(DATABASE_URL) names a server, the project has one too.
   - The WSGI application is loaded as gunicorn loads it, and then the standard library and the database driver are
     patched by gevent, and ten waits in the database take one wait.
   - Warns of connections to the database that Django is to keep, which under gevent nobody uses again, and of its pool;
-    of names of the site that are not in C(ALLOWED_HOSTS); of uploads that go where the app may not write.
+    of names of the site that are not in C(ALLOWED_HOSTS); of a C(SECRET_KEY) that is not that of C(.env); of uploads
+    that go where the app may not write.
   - Reads which migrations were applied, and warns of what code that does not know a new one does not survive, by
     Django's own operations, for example a column that is removed while the live release still reads it. What raw SQL
     and Python do, nobody can say.
@@ -89,7 +90,7 @@ def prove(options: dict[str, Any]) -> tuple[list[str], list[migrations.Migration
     answer = application.load(release, as_environment, plan, options["names"])
     unit = App(release.app).configuration[1].read_text(encoding="utf-8")
     warnings = [f"manage.py check --deploy: {each}" for each in application.check_warnings(answer)]
-    warnings += application.name_warnings(answer)
+    warnings += [*application.name_warnings(answer), *application.key_warnings(answer, dotenv)]
     warnings += [*application.connection_warnings(answer), *application.upload_warnings(answer, unit)]
     module = manifest["wsgi"].partition(":")[0]
     found = [

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from ansible_collections.initech.django.plugins.module_utils.application import 
     code,
     connection_warnings,
     gevent_problems,
+    key_warnings,
     name_warnings,
     settings_problems,
     upload_warnings,
@@ -26,6 +28,8 @@ from ansible_collections.initech.django.plugins.module_utils.problem import Prob
 
 GOOD: dict[str, Any] = {
     "settings": "shop.settings.prod",
+    "key": sha256(b"S3cr3t").hexdigest(),
+    "has_server": True,
     "debug": False,
     "patched": list(PATCHED),
     "uses_environ": True,
@@ -157,6 +161,32 @@ def test_an_env_file_that_was_not_read_is_told_by_its_keys() -> None:
     ]
 
 
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgis", "mysql"])
+def test_a_project_that_does_not_use_the_database_server_that_it_was_given_is_refused(scheme: str) -> None:
+    (problem,) = judge(uses_environ=False, has_server=False, env={"DATABASE_URL": f"{scheme}://shop:S3cr3t@db/shop"})
+    assert problem.startswith(
+        "DATABASE_URL in .env names a server, and DATABASES of shop.settings.prod has none. Where "
+    )
+    assert "S3cr3t" not in problem
+
+
+@pytest.mark.parametrize("env", [{}, {"DATABASE_URL": "sqlite:///db.sqlite3"}, {"DB_NAME": "shop"}])
+def test_a_project_that_was_given_no_database_server_may_have_none(env: dict[str, str]) -> None:
+    assert judge(has_server=False, env=env) == []
+
+
+@pytest.mark.parametrize("env", [{}, {"SECRET_KEY": "S3cr3t"}, {"SECRET_KEY": "other", "DJANGO_SECRET_KEY": "S3cr3t"}])
+def test_a_key_that_env_has_under_whatever_name_is_good(env: dict[str, str]) -> None:
+    assert key_warnings(GOOD, env) == []
+
+
+def test_a_project_that_signs_with_another_key_than_it_was_given_is_warned_of() -> None:
+    (warning,) = key_warnings(GOOD, {"SECRET_KEY": "given", "DEBUG": "False"})
+    assert warning.startswith("SECRET_KEY of shop.settings.prod is not that of .env: whoever knows it can sign in as ")
+    assert "given" not in warning
+    assert key_warnings({**GOOD, "key": ""}, {"SECRET_KEY": "given"}) == []
+
+
 def test_a_project_that_knows_nothing_of_django_environ_may_read_env_as_it_likes() -> None:
     assert judge(uses_environ=False, lacking=["SECRET_KEY"]) == []
 
@@ -249,6 +279,11 @@ def problems(answer: dict[str, Any]) -> list[str]:
 
 def test_a_small_project_that_is_loaded_as_it_should_be_is_good(tmp_path: Path) -> None:
     assert problems(loaded(tmp_path)) == []
+
+
+def test_of_the_key_and_the_databases_it_is_seen_what_they_are(tmp_path: Path) -> None:
+    answer = loaded(tmp_path)
+    assert (answer["key"], answer["has_server"]) == (sha256(b"x").hexdigest(), False)
 
 
 def test_djangos_deployment_checks_are_run_in_the_same_process(tmp_path: Path) -> None:
