@@ -50,6 +50,7 @@ sys.path.insert(0, os.getcwd())
 from gunicorn.util import import_app
 import_app(configuration["wsgi_app"])
 
+from django.apps import apps
 from django.conf import settings
 from django.core.management import call_command
 from django.db import connections
@@ -103,6 +104,10 @@ answer = {{
         if each.get("CONN_MAX_AGE", 0) != 0 and not each["ENGINE"].endswith(("sqlite3", "dummy"))
     ],
     "pooled": [alias for alias, each in connections.settings.items() if each.get("OPTIONS", {{}}).get("pool")],
+    "urls": {{
+        "STATIC_URL": str(settings.STATIC_URL or "") if apps.is_installed("django.contrib.staticfiles") else "",
+        "MEDIA_URL": str(settings.MEDIA_URL or "") if uploads() else "",
+    }},
     "strange": [
         name for name in {names!r}
         if not validate_host(name, settings.ALLOWED_HOSTS or ([".localhost", "127.0.0.1"] if settings.DEBUG else []))
@@ -298,6 +303,22 @@ def name_warnings(answer: Mapping[str, Any]) -> list[str]:
         f"ALLOWED_HOSTS of {answer['settings']} does not have {names}, which nginx answers to: visitors would get 400"
     )
     return [f"{wrong}. Add what is lacking, or take it out of nginx_server_names"] if names else []
+
+
+def url_warnings(answer: Mapping[str, Any], served: Mapping[str, str]) -> list[str]:
+    """Return where nginx does not find the files that pages name, a line each.
+
+    Args:
+        answer: from `load`. A URL of another host is nobody's here, and `/` is none.
+        served: by the name of the setting, the URL by which nginx has such files; empty where it has none.
+    """
+    other = "visitors get 404, if the project does not serve them itself"
+    return [
+        f"{name} of {answer['settings']} is {url}, and nginx has these files at {served[name]}: {other}. "
+        f"Set nginx_{name.lower()}: {url}, and type: ansible-playbook provision.yml"
+        for name, url in answer["urls"].items()
+        if re.match("/[^/]", url) and served[name] and url.strip("/") != served[name].strip("/")
+    ]
 
 
 def upload_warnings(answer: Mapping[str, Any], unit: str) -> list[str]:

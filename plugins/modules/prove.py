@@ -22,8 +22,8 @@ description:
   - The WSGI application is loaded as gunicorn loads it, and then the standard library and the database driver are
     patched by gevent, and ten waits in the database take one wait.
   - Warns of connections to the database that Django is to keep, which under gevent nobody uses again, and of its pool;
-    of names of the site that are not in C(ALLOWED_HOSTS); of a C(SECRET_KEY) that is not that of C(.env); of uploads
-    that go where the app may not write.
+    of names of the site that are not in C(ALLOWED_HOSTS); of a C(SECRET_KEY) that is not that of C(.env); of files that
+    nginx has at another URL; of uploads that go where the app may not write.
   - Reads which migrations were applied, and warns of what code that does not know a new one does not survive, by
     Django's own operations, for example a column that is removed while the live release still reads it. What raw SQL
     and Python do, nobody can say.
@@ -46,6 +46,14 @@ options:
     type: list
     elements: str
     default: []
+  static_url:
+    description: Where nginx has static files, to see that C(STATIC_URL) says so too. Empty where it has none.
+    type: str
+    default: ""
+  media_url:
+    description: Where nginx has what was uploaded, to see that C(MEDIA_URL) says so too. Empty where it has none.
+    type: str
+    default: ""
 attributes:
   check_mode:
     support: full
@@ -91,6 +99,8 @@ def prove(options: dict[str, Any]) -> tuple[list[str], list[migrations.Migration
     unit = App(release.app).configuration[1].read_text(encoding="utf-8")
     warnings = [f"manage.py check --deploy: {each}" for each in application.check_warnings(answer)]
     warnings += [*application.name_warnings(answer), *application.key_warnings(answer, dotenv)]
+    served = {"STATIC_URL": options["static_url"], "MEDIA_URL": options["media_url"]}
+    warnings += application.url_warnings(answer, served)
     warnings += [*application.connection_warnings(answer), *application.upload_warnings(answer, unit)]
     module = manifest["wsgi"].partition(":")[0]
     found = [
@@ -114,6 +124,8 @@ def main() -> None:
             "env_as_environment": {"type": "bool", "default": False},
             "migrates": {"type": "bool", "default": True},
             "names": {"type": "list", "elements": "str", "default": []},
+            "static_url": {"type": "str", "default": ""},
+            "media_url": {"type": "str", "default": ""},
             "lease": {"type": "str", "default": ""},
         },
         supports_check_mode=True,

@@ -21,6 +21,7 @@ from ansible_collections.initech.django.plugins.module_utils.application import 
     name_warnings,
     settings_problems,
     upload_warnings,
+    url_warnings,
 )
 from ansible_collections.initech.django.plugins.module_utils.manage import COLLECT, MARK
 from ansible_collections.initech.django.plugins.module_utils.migrations import PLAN
@@ -114,6 +115,23 @@ def test_connections_that_would_pile_up_or_race_are_warned_of() -> None:
     assert kept.startswith("CONN_MAX_AGE of the database default is not 0")
     assert pooled.startswith("The database other has a pool of Django's own")
     assert encrypted.startswith("Connections to the database of this host are encrypted")
+
+
+SERVED = {"STATIC_URL": "/static/", "MEDIA_URL": "/media/"}
+
+
+@pytest.mark.parametrize("url", ["", "/", "/static/", "/static", "https://cdn.example.com/s/", "//cdn.example.com/s/"])
+def test_files_that_nginx_has_where_pages_look_for_them_or_that_another_host_has_are_well(url: str) -> None:
+    assert url_warnings({**GOOD, "urls": {"STATIC_URL": url, "MEDIA_URL": ""}}, SERVED) == []
+
+
+def test_files_that_pages_look_for_where_nginx_does_not_have_them_are_warned_of() -> None:
+    urls = {"STATIC_URL": "/assets/", "MEDIA_URL": "/static/uploads/"}
+    static, media = url_warnings({**GOOD, "urls": urls}, SERVED)
+    assert static.startswith("STATIC_URL of shop.settings.prod is /assets/, and nginx has these files at /static/: ")
+    assert static.endswith("Set nginx_static_url: /assets/, and type: ansible-playbook provision.yml")
+    assert media.endswith("Set nginx_media_url: /static/uploads/, and type: ansible-playbook provision.yml")
+    assert url_warnings({**GOOD, "urls": urls}, dict.fromkeys(SERVED, "")) == []
 
 
 UNIT = "[Service]\nReadWritePaths=/srv/shop/media /var/lib/shop\nReadWritePaths=-/mnt/files\nReadOnlyPaths=/opt\n"
@@ -281,9 +299,10 @@ def test_a_small_project_that_is_loaded_as_it_should_be_is_good(tmp_path: Path) 
     assert problems(loaded(tmp_path)) == []
 
 
-def test_of_the_key_and_the_databases_it_is_seen_what_they_are(tmp_path: Path) -> None:
+def test_of_the_key_the_databases_and_the_urls_it_is_seen_what_they_are(tmp_path: Path) -> None:
     answer = loaded(tmp_path)
     assert (answer["key"], answer["has_server"]) == (sha256(b"x").hexdigest(), False)
+    assert answer["urls"] == {"STATIC_URL": "", "MEDIA_URL": ""}
 
 
 def test_djangos_deployment_checks_are_run_in_the_same_process(tmp_path: Path) -> None:
