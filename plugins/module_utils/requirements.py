@@ -231,7 +231,10 @@ def parse_option(line: str, place: str) -> None:
             "and take the line out."
         )
     if re.match(r"-e|--editable\b", line):
-        raise Problem(f"{place}: {line!r} is editable, and so not an exact version. Pin a version with ==.")
+        raise Problem(
+            f"{place}: {line!r} is editable, and so not an exact version. Pin a version with ==, or take the line out "
+            "where it is the project itself, which is deployed anyway."
+        )
     if not re.match(rf"({'|'.join(OPTIONS)})(\s|=|$)", line):
         option = re.split(r"[\s=]", line)[0]
         raise Problem(f"{place}: {option} is no option for a deploy. Take the line out.")
@@ -255,7 +258,10 @@ def parse_requirement(line: str, place: str) -> tuple[Requirement, tuple[str, ..
         raise Problem(f"{place}: {text!r} would take its meaning from the environment, which a host has not.")
     hashes = tuple(_parse_hash(option, place) for option in options)
     if CHECKOUT.search(text):
-        raise Problem(f"{place}: {text!r} is a checkout, which no hash holds still. Pin a version with ==.")
+        raise Problem(
+            f"{place}: {text!r} is a checkout, which no hash holds still. Pin a version with ==, or name an archive of "
+            "that commit: name @ https://…tar.gz"
+        )
     is_path = re.match(r"[./~]|file:", text) or re.search(r"@\s*(?:file:|[./~])", text)
     if is_path or ("://" not in text and re.search(r"\.(whl|zip|tar\.\w+)$", text)):
         raise Problem(f"{place}: {text!r} is a path, which a host has not. Pin a version with ==.")

@@ -25,7 +25,8 @@ WEB = "gevent==26.9.0\ngunicorn==23.0.0\n"
 
 
 def judged(files: Mapping[str, str | bytes], **options: Any) -> list[str]:
-    """Return what a deploy has against the requirements of a project, a line each."""
+    """Return what a deploy has against the requirements of a project that freezes them, a line each."""
+    files = {"requirements_to_freeze.txt": "", "requirements.txt": "", **files}
     contents = {path: text if isinstance(text, bytes) else text.encode() for path, text in files.items()}
     tree = Tree(contents, "shop at main")
     parameters = {
@@ -54,8 +55,14 @@ def frozen(direct: str, pins: str, version: str = "3.12.3") -> dict[str, str | b
 
 UNPINNED = f"{{line}} is not pinned to one version. {FREEZE}"
 UNHASHED = f"{{line}} has no hash, so it may be another file tomorrow. {FREEZE}"
-CHECKOUT = "{line!r} is a checkout, which no hash holds still. Pin a version with ==."
-EDITABLE = "{line!r} is editable, and so not an exact version. Pin a version with ==."
+CHECKOUT = (
+    "{line!r} is a checkout, which no hash holds still. Pin a version with ==, or name an archive of that commit: "
+    "name @ https://…tar.gz"
+)
+EDITABLE = (
+    "{line!r} is editable, and so not an exact version. Pin a version with ==, or take the line out where it is the "
+    "project itself, which is deployed anyway."
+)
 PATH = "{line!r} is a path, which a host has not. Pin a version with ==."
 SENSELESS = "{line!r} is not a requirement with a version. Write it as name==version."
 VARIABLE = "{line!r} would take its meaning from the environment, which a host has not."
