@@ -166,6 +166,27 @@ def frozen_problems(requirements: Requirements, to_freeze: PurePosixPath, text: 
     return found
 
 
+def unfrozen_advice(
+    path: PurePosixPath, frozen: PurePosixPath, problems: Sequence[str], *, is_another: bool
+) -> list[str]:
+    """Return how requirements are frozen that nobody has frozen here yet, in a line, or nothing.
+
+    What problems tell to put into requirements_to_freeze.txt would be all that is there.
+
+    Args:
+        path: of the requirements file.
+        frozen: what would come from requirements_to_freeze.txt.
+        problems: with it.
+        is_another: the user has named another file than that.
+    """
+    if not any(TO_FREEZE in problem for problem in problems):
+        return []
+    lacks = f"{path} does not come from a {TO_FREEZE} yet"
+    remedy = f"List there all that the project needs directly, and not only this: {LOCK} makes {frozen} of nothing else"
+    setting = f", and set release_requirements_file: {frozen}" if is_another else ""
+    return [f"{lacks}. {remedy}{setting}. Or pin it in {path} by hand, with all that it needs"]
+
+
 def developer_problems(pins: Sequence[Pin], patterns: Sequence[str], environment: str) -> list[str]:
     """Return which packages only developers need, a line each.
 

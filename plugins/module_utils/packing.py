@@ -65,6 +65,10 @@ def judge(
     if not read.problems:
         found += guards.gevent_problems(read.pins, str(path), parameters["database"])
         found += guards.cut_problems(read.pins, parameters["cut_keys"])
+    frozen = path.with_name(requirements.FROZEN)
+    is_another = bool(parameters["requirements_file"]) and str(frozen) not in read.files
+    if text is None or is_another:
+        found += guards.unfrozen_advice(path, frozen, found, is_another=is_another)
     if found:
         raise Problem(f"{tree.name} cannot be deployed:\n" + "\n".join(f"  {problem}" for problem in found))
     return read, packages

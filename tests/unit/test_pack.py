@@ -303,10 +303,30 @@ def test_a_project_that_could_not_run_is_refused_with_what_to_do(
 def test_all_that_is_wrong_with_the_requirements_is_told_at_once(
     pins: list[str], database: str, problems: list[str], refusal: Refusal, repository: Path
 ) -> None:
-    first, *lines = refusal(without(requirements="\n".join(pins)), database=database).splitlines()
+    files = {**without(requirements="\n".join(pins)), "requirements_to_freeze.txt": ""}
+    first, *lines = refusal(files, database=database).splitlines()
     assert first == f"{repository} at main cannot be deployed:"
     assert len(lines) == len(problems)
     assert all(line.startswith(f"  {problem}") for line, problem in zip(lines, problems, strict=True))
+
+
+def test_requirements_that_nobody_froze_here_are_told_what_freezing_them_takes(refusal: Refusal) -> None:
+    advice = (
+        "  {0} does not come from a requirements_to_freeze.txt yet. List there all that the project needs directly, "
+        "and not only this: ansible-playbook lock.yml makes {1} of nothing else{2}. Or pin it in {0} by hand, with all "
+        "that it needs"
+    )
+    pins = "\n".join([PINS[0], *PINS[2:]])
+    *_, last = refusal(without(requirements=pins)).splitlines()
+    assert last == advice.format("requirements.txt", "requirements.txt", "")
+    file, setting = "requirements/production.txt", ", and set release_requirements_file: requirements/requirements.txt"
+    files = {**PROJECT, file: pins, "requirements/requirements_to_freeze.txt": "# apt: gettext\n"}
+    *_, last = refusal(files, requirements_file=file).splitlines()
+    assert last == advice.format(file, "requirements/requirements.txt", setting)
+
+
+def test_what_no_freezing_would_mend_is_told_without_it(refusal: Refusal) -> None:
+    assert len(refusal(without(requirements="\n".join([*PINS, "a @ git+https://git.example.com/a"]))).splitlines()) == 2
 
 
 @pytest.mark.parametrize(
