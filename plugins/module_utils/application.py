@@ -47,6 +47,8 @@ logging.getLogger("environ").addHandler(Listener())
 logging.getLogger("environ").setLevel(logging.INFO)
 configuration = runpy.run_path({configuration!r})
 sys.path.insert(0, os.getcwd())
+# Settings may ask for the first argument, which gunicorn always has.
+sys.argv = [os.path.join(sys.prefix, "bin", "gunicorn"), "--config", {configuration!r}]
 from gunicorn.util import import_app
 import_app(configuration["wsgi_app"])
 

@@ -275,12 +275,19 @@ application = get_wsgi_application()
 
 
 def loaded(
-    directory: Path, *, patch: str = PATCH, env: str = ".env", line: str = "", plan: str = "", names: Sequence[str] = ()
+    directory: Path,
+    *,
+    patch: str = PATCH,
+    env: str = ".env",
+    line: str = "",
+    more: str = "",
+    plan: str = "",
+    names: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return what is true of a process that has loaded a small project."""
     (directory / "gunicorn.conf.py").write_text(f'{patch}wsgi_app = "wsgi:application"\n')
     (directory / ".env").write_text(f"TOKEN=S3cr3t\n{line}")
-    (directory / "settings.py").write_text(SETTINGS.format(env=str(directory / env)))
+    (directory / "settings.py").write_text(SETTINGS.format(env=str(directory / env)) + more)
     (directory / "wsgi.py").write_text(WSGI)
     command = [sys.executable, "-c", code(directory / "gunicorn.conf.py", ["TOKEN"], plan, names)]
     result = subprocess.run(command, cwd=directory, env={}, check=True, capture_output=True, text=True)
@@ -303,6 +310,11 @@ def test_of_the_key_the_databases_and_the_urls_it_is_seen_what_they_are(tmp_path
     answer = loaded(tmp_path)
     assert (answer["key"], answer["has_server"]) == (sha256(b"x").hexdigest(), False)
     assert answer["urls"] == {"STATIC_URL": "", "MEDIA_URL": ""}
+
+
+def test_settings_that_look_at_their_arguments_find_those_of_gunicorn(tmp_path: Path) -> None:
+    more = "import sys\nassert sys.argv[0].endswith('/bin/gunicorn') and sys.argv[1] == '--config'\n"
+    assert problems(loaded(tmp_path, more=more)) == []
 
 
 def test_djangos_deployment_checks_are_run_in_the_same_process(tmp_path: Path) -> None:
