@@ -82,7 +82,12 @@ if connection.settings_dict["ENGINE"] != "django.db.backends.dummy":
         answer.append({
             "name": app + "." + migration.name,
             "steps": [str(operation.describe()) for operation in migration.operations],
-            "dangers": [found for operation in migration.operations for found in dangers(operation, state, app)],
+            # In a database that nobody has used yet, nobody misses anything.
+            "dangers": [
+                found
+                for operation in (migration.operations if loader.applied_migrations else ())
+                for found in dangers(operation, state, app)
+            ],
             "atomic": bool(migration.atomic and connection.features.can_rollback_ddl),
         })
     # A squash of what is applied counts as applied, and Django records that at the end of migrate alone.

@@ -148,6 +148,17 @@ def test_in_an_empty_database_there_is_nothing_that_anybody_could_miss(all_of_th
     assert {each.name: each.dangers for each in all_of_them if each.dangers} == {}
 
 
+def test_what_another_app_made_and_handed_on_nobody_misses_in_an_empty_database(tmp_path: Path) -> None:
+    handed_on = (
+        'migrations.SeparateDatabaseAndState([], [migrations.CreateModel("Email", [("id", models.AutoField('
+        'primary_key=True))], options={"db_table": "customer_email"})]), migrations.AlterModelTable("Email", None)'
+    )
+    project = write(tmp_path, {"m0001": FIRST, "m0002": after("m0001", handed_on)})
+    assert [each.dangers for each in plan(project)] == [[], []]
+    manage(project, "migrate", "shop", "m0001")
+    assert [each.dangers for each in plan(project)] == [["renames the table of Email"]]
+
+
 def test_only_what_the_live_code_does_not_survive_is_a_danger(pending: list[Migration]) -> None:
     found = {operation: each.dangers for operation, each in zip(CASES, pending)}
     assert found == {operation: [danger] if danger else [] for operation, danger in CASES.items()}
