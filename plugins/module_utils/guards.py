@@ -115,6 +115,20 @@ def cut_problems(pins: Sequence[Pin], keys: Sequence[str]) -> list[str]:
     ]
 
 
+def asgi_warnings(pins: Sequence[Pin]) -> list[str]:
+    """Return that a part of a project would not be served, in a line, or nothing.
+
+    Args:
+        pins: from `read_requirements`.
+    """
+    rest = "WebSockets, and all else that only the ASGI application knows, have to be served by something of yours"
+    return [
+        f"{pin.place}: what {pin.name} serves is not served here, but the WSGI application alone. {rest}"
+        for pin in pins
+        if pin.name == "channels"
+    ]
+
+
 def misread_warnings(pins: Sequence[Pin], keys: Sequence[str]) -> list[str]:
     """Return that a project would misread some values, in a line, or nothing.
 

@@ -112,7 +112,7 @@ def pack(parameters: dict[str, Any]) -> dict[str, Any]:
     wsgi = project.find_wsgi(tree, directory, parameters["wsgi"], parameters["python_path"])
     file = project.find_requirements(tree, directory, parameters["requirements_file"], parameters["environment"])
     read, packages = judge(tree, file, parameters)
-    warnings += guards.misread_warnings(read.pins, parameters["misread_keys"])
+    warnings += [*guards.misread_warnings(read.pins, parameters["misread_keys"]), *guards.asgi_warnings(read.pins)]
     return {
         "release": new_release_id(source.commit, datetime.now(timezone.utc)),
         "version": source.version,

@@ -376,6 +376,14 @@ def test_a_project_whose_reader_would_misread_values_is_warned_of_with_their_key
     assert packed(misread_keys=["A", "B"])["advice"] == ([warning] if readers else [])
 
 
+def test_what_only_an_asgi_application_would_answer_is_warned_of(
+    repository: Path, packed: Packed, commit: Commit
+) -> None:
+    commit(repository, without(requirements="\n".join([*PINS, "channels==4.3.2", "channels-redis==4.3.0"])))
+    (warning,) = packed()["advice"]
+    assert warning.startswith("requirements.txt, line 5: what channels serves is not served here, but the WSGI ")
+
+
 def test_a_refused_project_is_packed_once_it_is_mended(
     refusal: Refusal, repository: Path, packed: Packed, commit: Commit
 ) -> None:
