@@ -323,23 +323,28 @@ def url_warnings(answer: Mapping[str, Any], served: Mapping[str, str]) -> list[s
     ]
 
 
-def upload_warnings(answer: Mapping[str, Any], unit: str) -> list[str]:
-    """Return that uploads would fail, in a line, or nothing.
+def upload_warnings(answer: Mapping[str, Any], unit: str, media: Path, url: str) -> list[str]:
+    """Return that uploads would fail, or would not be found, in a line, or nothing.
 
     Args:
         answer: from `load`.
         unit: the text of the unit that runs the release, which says where the app may write.
+        media: the directory that nginx shows.
+        url: where it shows it; empty where it does not.
     """
     place = answer["uploads"]
+    if not place:
+        return []
     lines = (line.partition("=") for line in unit.splitlines())
     writable = [each.lstrip("-") for key, _, value in lines if key == "ReadWritePaths" for each in value.split()]
-    if not place or (answer["may_upload"] and any(PurePath(place).is_relative_to(each) for each in writable)):
-        return []
-    remedy = (
-        'Write MEDIA_ROOT = BASE_DIR / "media", which outlives the release and is served by nginx; or give the app '
-        "that directory, and name it in gunicorn_writable_directories"
-    )
-    return [f"MEDIA_ROOT is {place}, where the app may not write: uploads will fail. {remedy}"]
+    remedy = 'Write MEDIA_ROOT = BASE_DIR / "media", which outlives the release and is served by nginx'
+    if not answer["may_upload"] or not any(PurePath(place).is_relative_to(each) for each in writable):
+        other = "or give the app that directory, and name it in gunicorn_writable_directories"
+        return [f"MEDIA_ROOT is {place}, where the app may not write: uploads will fail. {remedy}; {other}"]
+    if url and not PurePath(place).is_relative_to(media):
+        wrong = f"MEDIA_ROOT is {place}, and nginx has {media} at {url}: visitors get 404 for uploads"
+        return [f'{wrong}. {remedy}; or let the project serve them, with nginx_media_url: ""']
+    return []
 
 
 def settings_problems(

@@ -23,7 +23,7 @@ description:
     patched by gevent, and ten waits in the database take one wait.
   - Warns of connections to the database that Django is to keep, which under gevent nobody uses again, and of its pool;
     of names of the site that are not in C(ALLOWED_HOSTS); of a C(SECRET_KEY) that is not that of C(.env); of files that
-    nginx has at another URL; of uploads that go where the app may not write.
+    nginx has at another URL; of uploads that go where the app may not write, or where nginx does not look.
   - Reads which migrations were applied, and warns of what code that does not know a new one does not survive, by
     Django's own operations, for example a column that is removed while the live release still reads it. What raw SQL
     and Python do, nobody can say.
@@ -101,7 +101,10 @@ def prove(options: dict[str, Any]) -> tuple[list[str], list[migrations.Migration
     warnings += [*application.name_warnings(answer), *application.key_warnings(answer, dotenv)]
     served = {"STATIC_URL": options["static_url"], "MEDIA_URL": options["media_url"]}
     warnings += application.url_warnings(answer, served)
-    warnings += [*application.connection_warnings(answer), *application.upload_warnings(answer, unit)]
+    warnings += application.connection_warnings(answer)
+    # Uploads may be on a disk of their own, where a link leads.
+    media = App(release.app).media.resolve()
+    warnings += application.upload_warnings(answer, unit, media, options["media_url"])
     module = manifest["wsgi"].partition(":")[0]
     found = [
         *application.settings_problems(answer, manifest["settings"], dotenv, options["environment"], module),

@@ -137,16 +137,34 @@ def test_files_that_pages_look_for_where_nginx_does_not_have_them_are_warned_of(
 UNIT = "[Service]\nReadWritePaths=/srv/shop/media /var/lib/shop\nReadWritePaths=-/mnt/files\nReadOnlyPaths=/opt\n"
 
 
-@pytest.mark.parametrize("place", ["", "/srv/shop/media", "/var/lib/shop/a/b", "/mnt/files"])
-def test_uploads_that_go_where_the_app_may_write_are_well(place: str) -> None:
-    assert upload_warnings({"uploads": place, "may_upload": bool(place)}, UNIT) == []
+MEDIA = Path("/srv/shop/media")
+
+
+@pytest.mark.parametrize(
+    ("place", "url"),
+    [
+        ("", "/media/"),
+        ("/srv/shop/media", "/media/"),
+        ("/srv/shop/media/public", "/media/"),
+        ("/var/lib/shop/a/b", ""),
+        ("/mnt/files", ""),
+    ],
+)
+def test_uploads_that_go_where_the_app_may_write_and_nginx_looks_are_well(place: str, url: str) -> None:
+    assert upload_warnings({"uploads": place, "may_upload": bool(place)}, UNIT, MEDIA, url) == []
+
+
+@pytest.mark.parametrize("place", ["/var/lib/shop/a/b", "/mnt/files"])
+def test_uploads_that_nginx_would_not_find_are_warned_of(place: str) -> None:
+    (warning,) = upload_warnings({"uploads": place, "may_upload": True}, UNIT, MEDIA, "/media/")
+    assert warning.startswith(f"MEDIA_ROOT is {place}, and nginx has /srv/shop/media at /media/: visitors get 404 for ")
 
 
 @pytest.mark.parametrize(
     ("place", "may"), [("/var/www/media", False), ("/mnt/files", False), ("/mnt/filesystem", True), ("/opt", True)]
 )
 def test_uploads_that_would_fail_are_warned_of(place: str, may: bool) -> None:
-    (warning,) = upload_warnings({"uploads": place, "may_upload": may}, UNIT)
+    (warning,) = upload_warnings({"uploads": place, "may_upload": may}, UNIT, MEDIA, "/media/")
     assert warning.startswith(f"MEDIA_ROOT is {place}, where the app may not write")
 
 
