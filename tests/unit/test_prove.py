@@ -128,6 +128,7 @@ def test_settings_that_cannot_be_read_stop_the_deploy(answers: Answers, code: in
         ("decouple.UndefinedValueError: KEY not found. Declare it as envvar or define a default value.", READS_ENVIRON),
         ('environs.exceptions.EnvNotSetError: Environment variable "KEY" not set', READS_ENVIRON),
         ("pydantic_core.ValidationError: 1 validation error for Settings\nkey\n  Field required", READS_ENVIRON),
+        ("ValueError: Value 'KEY' is required to be set as the environment variable 'DJANGO_KEY'", READS_ENVIRON),
         ("ModuleNotFoundError: No module named 'pkg_resources'", "setuptools<81, and type: ansible-playbook lock.yml"),
         ("ModuleNotFoundError: No module named 'distutils.util'", "setuptools<81, and type: ansible-playbook lock.yml"),
         ("ModuleNotFoundError: No module named 'cgi'", "such as 3.11, or take newer packages."),
