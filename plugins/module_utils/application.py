@@ -12,7 +12,7 @@ from ansible_collections.initech.django.plugins.module_utils import dotenv
 from ansible_collections.initech.django.plugins.module_utils.advice import advised
 from ansible_collections.initech.django.plugins.module_utils.commands import run_or_fail, tail
 from ansible_collections.initech.django.plugins.module_utils.layout import App, Release
-from ansible_collections.initech.django.plugins.module_utils.manage import MARK, advised, environment, marked
+from ansible_collections.initech.django.plugins.module_utils.manage import MARK, environment, marked
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 
 PATCHED = ("socket", "ssl", "select", "threading")

@@ -119,9 +119,12 @@ def test_settings_that_cannot_be_read_stop_the_deploy(answers: Answers, code: in
     ("said", "advice"),
     [
         ("Error loading MySQLdb module.\nDid you install mysqlclient?", "pymysql.install_as_MySQLdb()"),
-        ("PermissionError: [Errno 13] Permission denied: '/srv/shop/releases/1/source/shop.log'", "directories names."),
+        (
+            "PermissionError: [Errno 13] Permission denied: '/srv/shop/releases/1/source/shop.log'",
+            "release_shared_files.",
+        ),
         # What it was that failed may be further up than is shown.
-        ("ValueError: Unable to configure handler 'file'", "directories names."),
+        ("ValueError: Unable to configure handler 'file'", "release_shared_files."),
         ("django.core.exceptions.ImproperlyConfigured: Set the SECRET_KEY environment variable", READS_ENVIRON),
         ("django.core.exceptions.ImproperlyConfigured: The SECRET_KEY setting must not be empty.", READS_ENVIRON),
         ("  File '<frozen os>', line 685, in __getitem__\nKeyError: 'DJANGO_SECRET_KEY'", READS_ENVIRON),
@@ -138,8 +141,14 @@ def test_settings_that_cannot_be_read_stop_the_deploy(answers: Answers, code: in
             READS_ENVIRON,
         ),
         ("OperationalError: (1045, \"Access denied for user 'root'@'localhost'\")", READS_ENVIRON),
-        ("ModuleNotFoundError: No module named 'pkg_resources'", "setuptools<81, and type: ansible-playbook lock.yml"),
-        ("ModuleNotFoundError: No module named 'distutils.util'", "setuptools<81, and type: ansible-playbook lock.yml"),
+        (
+            "ModuleNotFoundError: No module named 'pkg_resources'",
+            "setuptools<81, and type: ansible-playbook lock.yml with the same -l",
+        ),
+        (
+            "ModuleNotFoundError: No module named 'distutils.util'",
+            "setuptools<81, and type: ansible-playbook lock.yml with the same -l",
+        ),
         ("ModuleNotFoundError: No module named 'cgi'", "such as 3.11, or take newer packages."),
         ("ModuleNotFoundError: No module named 'debug_toolbar'", READS_ENVIRON),
     ],
