@@ -313,8 +313,8 @@ def test_all_that_is_wrong_with_the_requirements_is_told_at_once(
 def test_requirements_that_nobody_froze_here_are_told_what_freezing_them_takes(refusal: Refusal) -> None:
     advice = (
         "  {0} does not come from a requirements_to_freeze.txt yet. List there all that the project needs directly, "
-        "and not only this: ansible-playbook lock.yml makes {1} of nothing else{2}. Or pin it in {0} by hand, with all "
-        "that it needs"
+        "and not only this: ansible-playbook lock.yml with the same -l makes {1} of nothing else{2}. Or pin it in {0} "
+        "by hand, with all that it needs"
     )
     pins = "\n".join([PINS[0], *PINS[2:]])
     *_, last = refusal(without(requirements=pins)).splitlines()
