@@ -30,20 +30,20 @@ def known_by(*hosts: dict[str, Any], go_back: bool = True, **others: Any) -> dic
         ansible_play_hosts_all=names,
         hostvars=dict(zip(names, hosts)),
         __release_pack={"release": NEW},
-        **others,
+        **{"ansible_play_hosts": names, **others},
     )
 
 
 def said(
     *hosts: dict[str, Any], go_back: bool = True, back: Mapping[str, dict[str, Any]] | None = None
 ) -> tuple[list[str], str]:
-    """Return who has gone ahead, and who runs what; of those that do not just go back, what became of them."""
+    """Return who is to go back, and who runs what; of those that do not just go back, what became of them."""
     known = known_by(*hosts, go_back=go_back)
-    going = evaluate(known["__release_going_back"], known)
+    going = evaluate(known["__release_switches"], known)["going_back"]
     known["__release_went_back"] = {
         "results": [{"__release_host": each, **(back or {}).get(each, DONE)} for each in going]
     }
-    return evaluate(known["__release_gone_ahead"], known), evaluate(known["__release_who_runs_what"], known)
+    return going, "\n".join(evaluate(known["__release_switches"], known)["who_runs_what"])
 
 
 DONE, SAME, SKIPPED = {"changed": True}, {"changed": False}, {"skipped": True, "changed": False}
@@ -57,7 +57,7 @@ GONE = {"unreachable": True, "changed": False, "msg": "Failed to connect"}
         ([host("one"), host("two")], True, [], "No host had switched"),
         ([host("one", DONE), host("two"), host("three")], True, ["one"], "Went back to what they had: one"),
         ([host("one", DONE), host("two", DONE), host("three")], True, ["one", "two"], None),
-        ([host("one", DONE), host("two")], False, ["one"], f"Already at {NEW}, and left there: one"),
+        ([host("one", DONE), host("two")], False, [], f"Already at {NEW}, and left there: one"),
         # A host that had nothing live before has nothing to go back to.
         ([host("one", DONE, live=""), host("two")], True, [], "No host had switched"),
         ([host("one", SAME), host("two", SKIPPED), host("three")], True, [], "No host had switched"),
@@ -107,24 +107,24 @@ def test_a_host_that_cannot_be_reached_any_more_keeps_nobody_from_going_back_and
     (block,) = load_tasks("release", "tasks/go_back.yml")
     (switch,), (drain,) = block["block"], block["always"]
     assert (switch["register"], switch["ignore_unreachable"]) == ("__release_went_back", True)
-    assert (drain["loop"], drain["ignore_unreachable"]) == ("{{ __release_back }}", True)
+    assert (drain["loop"], drain["ignore_unreachable"]) == ("{{ __release_switches.back }}", True)
     # Ansible ends a block there whatever is ignored, since one host has all of them go back.
     for file in ("switch", "drain"):
         tasks = load_tasks("release", f"tasks/{file}.yml")
         blocks = [each for task in tasks for each in [task, *task.get("rescue", ())] if "always" in each]
         ((include,), (say,)) = next((each["block"], each["always"]) for each in blocks)
         assert include["ansible.builtin.include_tasks"] == "go_back.yml"
-        assert "__release_who_runs_what" in say["ansible.builtin.fail"]["msg"]
+        assert "__release_switches.who_runs_what" in say["ansible.builtin.fail"]["msg"]
 
 
 def test_a_host_that_is_not_in_the_run_any_more_is_named() -> None:
     # The third one failed before: it was to have nothing of this.
     early = {"inventory_hostname": "three"}
     known = known_by(host("one"), host("two"), early, ansible_play_hosts=["one"])
-    assert evaluate(known["__release_lost"], known) == ["two"]
+    assert evaluate(known["__release_switches"], known)["lost"] == ["two"]
     # Where a host does not go back Ansible takes all of the play for failed, also such as have the release.
     known = known_by(host("one", DONE), host("two"), early, ansible_play_hosts=[])
-    assert evaluate(known["__release_lost"], known) == ["two"]
+    assert evaluate(known["__release_switches"], known)["lost"] == ["two"]
 
 
 def test_why_a_command_after_the_switch_failed_is_said_in_a_line_of_its_own() -> None:
