@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,6 +23,9 @@ SWITCH = "GEVENT_PATCH"
 
 PATH = "/usr/local/bin:/usr/bin:/bin"
 """Where programs are looked for after the virtualenv's own, as the release's unit does it."""
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*")
+"""A name of a site that is no pattern."""
 
 MARK = "\x1e"
 """Stands before what a probe prints: a project may print whatever it likes before and after."""
@@ -522,12 +526,16 @@ def link_sqlite(release: Release, settings: dict[str, Any], keep: int | None = N
         _link(path, target)
 
 
-def health_host(allowed_hosts: Sequence[str]) -> str:
+def health_host(allowed_hosts: Sequence[str], names: Sequence[str] = ()) -> str:
     """Return a Host header that the project accepts.
 
     Source of the rule: Django's `validate_host`; with an empty list and DEBUG it accepts localhost.
+
+    Args:
+        allowed_hosts: ALLOWED_HOSTS of its settings. One that accepts any may still know sites by their names.
+        names: by which visitors ask for the site, as nginx knows them; patterns are left out.
     """
     for host in allowed_hosts:
         if host != "*":
             return f"www{host}" if host.startswith(".") else host
-    return "localhost"
+    return next((name for name in names if "*" in allowed_hosts and NAME.fullmatch(name)), "localhost")

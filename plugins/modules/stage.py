@@ -66,6 +66,11 @@ options:
     type: list
     elements: str
     default: []
+  names:
+    description: By which visitors ask for the site. The release is asked by one where its C(ALLOWED_HOSTS) names none.
+    type: list
+    elements: str
+    default: []
   wsgi:
     description: The WSGI application, for the manifest.
     type: str
@@ -167,7 +172,7 @@ def stage(options: dict[str, Any], keep: int | None) -> dict[str, Any]:
         "parts": options["parts"],
         "wsgi": options["wsgi"],
         "settings": settings["settings"],
-        "host": manage.health_host(settings["allowed_hosts"]),
+        "host": manage.health_host(settings["allowed_hosts"], options["names"]),
         "has_database": settings["has_database"],
     }
     write_manifest(release, manifest)
@@ -188,6 +193,7 @@ def main() -> None:
             "after_static": {"type": "list", "elements": "str", "default": []},
             "shared_directories": {"type": "list", "elements": "str", "default": []},
             "shared_files": {"type": "list", "elements": "str", "default": []},
+            "names": {"type": "list", "elements": "str", "default": []},
             "wsgi": {"type": "str", "required": True},
             "version": {"type": "str", "required": True},
             "commit": {"type": "str", "required": True},

@@ -77,18 +77,20 @@ def fill(directory: Path, **contents: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("allowed_hosts", "host"),
+    ("allowed_hosts", "names", "host"),
     [
-        (["shop.example.com", "www.example.com"], "shop.example.com"),
-        ([".example.com"], "www.example.com"),
-        (["*", "shop.example.com"], "shop.example.com"),
-        (["[::1]"], "[::1]"),
-        (["*"], "localhost"),
-        ([], "localhost"),
+        (["shop.example.com", "www.example.com"], ["other.example.com"], "shop.example.com"),
+        ([".example.com"], [], "www.example.com"),
+        (["*", "shop.example.com"], ["other.example.com"], "shop.example.com"),
+        (["[::1]"], [], "[::1]"),
+        (["*"], ["_", "*.example.com", "~^a", ".example.com", "shop.example.com"], "shop.example.com"),
+        (["*"], ["_"], "localhost"),
+        (["*"], [], "localhost"),
+        ([], ["shop.example.com"], "localhost"),
     ],
 )
-def test_a_release_is_asked_for_a_host_that_it_accepts(allowed_hosts: list[str], host: str) -> None:
-    assert health_host(allowed_hosts) == host
+def test_a_release_is_asked_for_a_host_that_it_accepts(allowed_hosts: list[str], names: list[str], host: str) -> None:
+    assert health_host(allowed_hosts, names) == host
 
 
 def test_manage_py_gets_the_environment_of_the_unit_and_nothing_of_ours(
