@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.initech.django.plugins.module_utils import history, hooks, manage, static_files
+from ansible_collections.initech.django.plugins.module_utils import history, hooks, lasting, manage, static_files
 from ansible_collections.initech.django.plugins.module_utils.commands import run
 from ansible_collections.initech.django.plugins.module_utils.layout import App, Release, write_manifest
 from ansible_collections.initech.django.plugins.module_utils.lease import require
@@ -149,7 +149,7 @@ def stage(options: dict[str, Any], keep: int | None) -> dict[str, Any]:
         # They had the directory that it lies in.
         write_dotenv(release, options["dotenv"])
     # After those commands, which may write beside the code as it is, and before the settings are loaded, which may too.
-    manage.link_shared(release, options["shared_directories"], options["shared_files"], keep)
+    lasting.link_shared(release, options["shared_directories"], options["shared_files"], keep)
     # As root, since the app may not write here. What does not compile is never imported by this Python.
     compiling: list[str | Path] = [release.virtualenv / "bin" / "python", "-m", "compileall", "-q", release.source]
     with ThreadPoolExecutor() as pool:
@@ -157,13 +157,13 @@ def stage(options: dict[str, Any], keep: int | None) -> dict[str, Any]:
         compiled = pool.submit(run, compiling)
         settings = manage.collect_static(release, options["env_as_environment"])
         compiled.result()
-    manage.require_apart(release, settings, options["shared_directories"])
+    lasting.require_apart(release, settings, options["shared_directories"])
     if options["after_static"]:
         run_commands(hooks.AFTER_STATIC, options["after_static"], writable=release.static)
     static_files.gather(app, [*app.complete(), release])
     # First, since behind the link of uploads nothing is the release's own, and a database may lie among them.
-    manage.link_sqlite(release, settings, keep)
-    manage.link_media(release, settings, keep)
+    lasting.link_sqlite(release, settings, keep)
+    lasting.link_media(release, settings, keep)
     shutil.rmtree(release.wheels, ignore_errors=True)
     manifest = {
         "release": release.id,

@@ -1,4 +1,4 @@
-"""What is decided around manage.py, and what its shell is given to run."""
+"""What is decided around manage.py, and where what a project writes outlives a release."""
 
 from __future__ import annotations
 
@@ -15,24 +15,26 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.initech.django.plugins.module_utils import manage
+from ansible_collections.initech.django.plugins.module_utils import lasting, manage
 from ansible_collections.initech.django.plugins.module_utils.commands import run_or_fail
 from ansible_collections.initech.django.plugins.module_utils.dotenv import render
-from ansible_collections.initech.django.plugins.module_utils.layout import App, Release
-from ansible_collections.initech.django.plugins.module_utils.manage import (
-    COLLECT,
+from ansible_collections.initech.django.plugins.module_utils.lasting import (
     COPY,
-    MARK,
-    collect_static,
-    environment,
-    health_host,
     inside,
     link_away,
     link_media,
     link_shared,
     link_sqlite,
-    marked,
     require_apart,
+)
+from ansible_collections.initech.django.plugins.module_utils.layout import App, Release
+from ansible_collections.initech.django.plugins.module_utils.manage import (
+    COLLECT,
+    MARK,
+    collect_static,
+    environment,
+    health_host,
+    marked,
     run_commands,
 )
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
@@ -109,9 +111,10 @@ def test_manage_py_gets_the_environment_of_the_unit_and_nothing_of_ours(
 @pytest.fixture
 def as_ourselves(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have programs run as ourselves: here is no user of the app."""
-    monkeypatch.setattr(
-        manage, "run_or_fail", lambda *words, **options: run_or_fail(*words, **{**options, "user": None})
-    )
+    for module in (manage, lasting):
+        monkeypatch.setattr(
+            module, "run_or_fail", lambda *words, **options: run_or_fail(*words, **{**options, "user": None})
+        )
 
 
 @pytest.mark.usefixtures("as_ourselves")
