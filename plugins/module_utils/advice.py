@@ -20,7 +20,8 @@ ADVICE = (
     (
         # By django-environ, os.environ, python-decouple, environs, pydantic-settings, Django and django-configurations.
         re.compile(
-            r"Set the \w+ environment variable|^KeyError: '[A-Z][A-Z0-9_]*'$|not found\. Declare it as envvar"
+            r"Set the \w+ environment variable|^KeyError: '(?!HTTP_|REMOTE_)[A-Z][A-Z0-9_]*'$"
+            r"|not found\. Declare it as envvar"
             r'|Environment variable "\w+" not set|validation errors? for \w*Settings|SECRET_KEY setting must not be'
             r"|required to be set as the environment variable",
             re.MULTILINE,

@@ -47,8 +47,8 @@ logging.getLogger("environ").addHandler(Listener())
 logging.getLogger("environ").setLevel(logging.INFO)
 configuration = runpy.run_path({configuration!r})
 sys.path.insert(0, os.getcwd())
-# Settings may ask for the first argument, which gunicorn always has.
-sys.argv = [os.path.join(sys.prefix, "bin", "gunicorn"), "--config", {configuration!r}]
+# Settings may ask for the first argument, which gunicorn always has. What starts under gunicorn alone is not to start.
+sys.argv = ["-c", "--config", {configuration!r}]
 from gunicorn.util import import_app
 import_app(configuration["wsgi_app"])
 
@@ -184,6 +184,10 @@ if {plan!r}:
         answer["unseen"] = traceback.format_exc()
 print()
 print({mark!r} + json.dumps(answer))
+connections.close_all()
+sys.stdout.flush()
+# Threads that the project has started would keep it from ending.
+os._exit(0)
 """
 
 
@@ -371,9 +375,12 @@ def settings_problems(
     if loaded != manage:
         wrong = f"manage.py loads the settings {manage}, and {wsgi} loads {loaded}"
         yield f"{wrong}: both are to go by ENVIRONMENT in .env. {other}"
-    elif named and named != loaded:
+    elif named and named != loaded and wanted not in (loaded, last):
         wrong = f"DJANGO_SETTINGS_MODULE in .env is {named}, and manage.py and {wsgi} load the settings {loaded}"
-        yield f"{wrong}. Set app_env_as_environment: true, for them to find it in os.environ"
+        yield (
+            f"{wrong}. Where that is what they are to load, set app_env_as_environment: true, and let nothing in them "
+            "overwrite it; else take it out of release_env"
+        )
     elif not named and wanted not in ("", loaded, last) and last != "settings":
         wrong = f"ENVIRONMENT in .env is {wanted}, and manage.py and {wsgi} load the settings {loaded}"
         yield f"{wrong}. Set ENVIRONMENT: {last} in release_env, or have both load what ENVIRONMENT names. {other}"
@@ -386,9 +393,10 @@ def settings_problems(
         yield f"DEBUG is on in {loaded}: every visitor could read settings and source. {remedy}"
     if env.get("DATABASE_URL", "").startswith(SERVERS) and not answer["has_server"]:
         yield (
-            f"DATABASE_URL in .env names a server, and DATABASES of {loaded} has none. Where the settings read "
-            "os.environ and not .env, set app_env_as_environment: true; where they read other keys, set these in "
-            "release_env; and where a file of SQLite is meant, take DATABASE_URL out of it"
+            f"DATABASE_URL in .env names a server, and DATABASES of {loaded} has none. Where a file of SQLite is "
+            "meant, or no database, take DATABASE_URL out of release_env. Where the server is, which has nothing of "
+            "what is in such a file: where the settings read os.environ and not .env, set "
+            "app_env_as_environment: true; where they read other keys, set these in release_env"
         )
     if answer["uses_environ"] and answer["lacking"]:
         keys = ", ".join(answer["lacking"])

@@ -38,6 +38,8 @@ CONFIGURATION = {
 """What git does here whatever the configuration of whoever deploys says."""
 UNFILTERED = {"smudge": "", "process": "", "required": "false"}
 """By what of its options a filter that a configuration has changes nothing."""
+FILTER = re.compile(rb"^[^#\n]*\sfilter=(\S+)", re.MULTILINE)
+"""How .gitattributes gives files to a filter. Of those of LFS and git-crypt it is told what was not filtered."""
 FULL_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
@@ -229,7 +231,8 @@ def pack(source: Source, cache: Path) -> Path:
     def write(path: Path, lock: int) -> None:
         written = ("--format=tar", f"--output={path}")
         # A filter is a program that a checkout, too, may name.
-        keys = git(source.directory, "config", "--name-only", "--get-regexp", r"^filter\..*\.")[1].splitlines()
+        any_of, output = git(source.directory, "config", "--name-only", "--get-regexp", r"^filter\..*\.")
+        keys = output.splitlines() if any_of else []
         unfiltered = {f"{key.rpartition('.')[0]}.{name}": value for key in keys for name, value in UNFILTERED.items()}
         ok, output = git(source.directory, "archive", *written, source.tree_ish, keep=lock, more=unfiltered)
         if not ok:
@@ -281,6 +284,20 @@ def left_out(source: Source) -> list[str]:
     ]
 
 
+def unfiltered(files: Mapping[str, bytes]) -> list[str]:
+    """Return which filters a checkout may go through, and what is packed does not, a line each.
+
+    Args:
+        files: what is packed.
+    """
+    attributes = [content for path, content in files.items() if path.rpartition("/")[2] == ".gitattributes"]
+    names = {name.decode(errors="replace") for text in attributes for name in FILTER.findall(text)}
+    return [
+        f"No filter of git is run: what .gitattributes gives filter={name} is deployed as it is committed"
+        for name in sorted(names - {"lfs", "git-crypt"})
+    ]
+
+
 def unreadable(files: Mapping[str, bytes]) -> list[str]:
     """Return of which files git has something else than what a project reads, a line for each way.
 
@@ -294,10 +311,11 @@ def unreadable(files: Mapping[str, bytes]) -> list[str]:
     ):
         paths = [path for path, content in files.items() if content.startswith(mark)]
         if paths:
+            pattern = re.sub(r"\s", "[[:space:]]", paths[0])
             others = f" and {len(paths) - 1} more" if paths[1:] else ""
             found.append(
                 f"{paths[0]}{others} {what}, and what is committed is what hosts get. {remedy}; where the site does "
-                f"without, leave it out, by a line in .gitattributes at the top of what is deployed: {paths[0]} "
+                f"without, leave it out, by a line in .gitattributes at the top of what is deployed: {pattern} "
                 "export-ignore"
             )
     return found

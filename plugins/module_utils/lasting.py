@@ -13,7 +13,7 @@ from ansible_collections.initech.django.plugins.module_utils.layout import App, 
 from ansible_collections.initech.django.plugins.module_utils.problem import Problem
 
 COPY = """
-import os, shutil, sys
+import os, shutil, sys, zlib
 from pathlib import Path
 
 def copy(source, target):
@@ -26,7 +26,7 @@ def copy(source, target):
     elif not os.path.lexists(target):
         os.makedirs(target.parent, exist_ok=True)
         # Hosts may share the disk. The name of the file may leave no room for more.
-        draft = target.with_name(f".{os.uname().nodename}.draft")
+        draft = target.with_name(f".{os.uname().nodename}.{zlib.crc32(os.fsencode(target.name)):08x}.draft")
         remove(draft)
         try:
             shutil.copy2(source, draft, follow_symlinks=False)
@@ -108,10 +108,12 @@ def copy_new(release: Release, source: Path, target: Path, user: str | None, kee
     Raises:
         Problem: it cannot be copied.
     """
+    # Of any other place the app may have made a link.
+    is_media = target == App(release.app).media.resolve()
     hint = f". Where a directory there is not the app's, type on the host: sudo chown -R {user}: {target}"
     run_or_fail(
         [release.virtualenv / "bin" / "python", "-I", "-S", "-c", COPY, source, target],
-        f"{source} cannot be copied to {target} as {user or 'root'}{hint if user and source.is_dir() else ''}",
+        f"{source} cannot be copied to {target} as {user or 'root'}{hint if is_media else ''}",
         user=user,
         environment={},
         timeout=DAY,
@@ -185,7 +187,7 @@ def require_apart(release: Release, settings: dict[str, Any], shared: Sequence[s
     Args:
         release: whose.
         settings: from `collect_static`.
-        shared: directories, relative to the project.
+        shared: directories and files, relative to the project.
 
     Raises:
         Problem: one lies there.
@@ -198,8 +200,8 @@ def require_apart(release: Release, settings: dict[str, Any], shared: Sequence[s
             if directory in (path, *path.parents):
                 place = directory.relative_to(project)
                 raise Problem(
-                    f"{setting} names {path}, which lies in {place} of release_shared_directories, and has a place of "
-                    f"its own. In place of {place} name what else is in it, or nothing"
+                    f"{setting} names {path}, which lies in {place} of what releases share, and has a place of its "
+                    f"own. In place of {place} name what else is in it, or nothing"
                 )
 
 

@@ -47,11 +47,18 @@ answer = {{
     "allowed_hosts": [str(host) for host in settings.ALLOWED_HOSTS],
     "static_root": str(settings.STATIC_ROOT or ""),
     "media_root": str(settings.MEDIA_ROOT or ""),
+    "keeps_uploads": True,
     "sqlite": [str(each["NAME"]) for each in connections.settings.values() if "lite" in each["ENGINE"]],
     "has_database": any(each["ENGINE"] != "django.db.backends.dummy" for each in connections.settings.values()),
     "looks_up": False,
     "problem": "",
 }}
+try:
+    from django.core.files.storage import FileSystemStorage, default_storage
+    answer["keeps_uploads"] = isinstance(default_storage, FileSystemStorage)
+except Exception:
+    # The storage of another place may want what only an upload has.
+    answer["keeps_uploads"] = False
 if apps.is_installed("django.contrib.staticfiles"):
     from django.contrib.staticfiles.storage import ManifestFilesMixin, StaticFilesStorage, staticfiles_storage
     from django.test import override_settings
@@ -261,7 +268,7 @@ def collect_static(release: Release, env_as_environment: bool = False) -> dict[s
     # What it refuses is known now, before uploads are moved.
     sqlite_files(release, settings)
     root, media = (inside(release, settings[name]) for name in ("static_root", "media_root"))
-    if media:
+    if media and settings["keeps_uploads"]:
         require_end(release, media)
     if root and media and media.resolve() in (root.resolve(), *root.resolve().parents):
         raise Problem(

@@ -107,7 +107,7 @@ def pack(parameters: dict[str, Any]) -> dict[str, Any]:
         warnings.append(
             f"No .gitignore of {tree.name} has {dotenv}: a developer's secrets are one git add away from git"
         )
-    warnings += git.left_out(source)
+    warnings += [*git.left_out(source), *git.unfiltered(tree.files)]
     warnings += [] if parameters["compiles_messages"] else project.untranslated(tree)
     wsgi = project.find_wsgi(tree, directory, parameters["wsgi"], parameters["python_path"])
     file = project.find_requirements(tree, directory, parameters["requirements_file"], parameters["environment"])

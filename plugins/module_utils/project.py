@@ -55,6 +55,10 @@ def shared_problems(
             found.append(
                 f"{variable}: {text} is shared already. Write each directory once, and nothing that lies in it"
             )
+        elif any(each.endswith(".py") and (each == inside or each.startswith(f"{inside}/")) for each in tree.files):
+            found.append(
+                f"{variable}: {text} has code, which would stay that of the first release. Name what is written"
+            )
         elif variable == DIRECTORIES and inside in tree.files:
             found.append(f"{variable}: {text} is a file of {tree.name}. Write it into {FILES}")
         elif variable == FILES and is_directory:

@@ -51,7 +51,7 @@ def read(variables: Mapping[str, Any], in_play: Collection[str]) -> Host:
     answer = switched or {}
     return Host(
         name=name,
-        before=None if info is None else info["live"],
+        before=None if info is None else info.get("live", ""),
         has_switched=bool(answer.get("changed")),
         is_out_of_reach=bool(answer.get("unreachable")),
         is_in_play=name in in_play,

@@ -93,25 +93,22 @@ UPLOADS_LATER = (
 )
 
 
-def make_room(name: str, target: float | None, check_mode: bool) -> None:
-    """Remove what a killed restore left half-made, and then refuse a restore of uploads for which there is no space.
+def require_room(name: str, target: float | None) -> None:
+    """Refuse a restore of uploads for which there is no space.
 
     Where their repository cannot be read nothing is refused yet: a database is restored all the same.
 
     Args:
         name: of the app.
         target: see `restore_uploads`.
-        check_mode: whether nothing is removed.
 
     Raises:
         Problem: there is not.
     """
     draft = App(name).media.with_name(DRAFT)
+    # How much what a killed restore has left will free is not known before; and it may be that of one that goes on.
     if draft.exists():
-        # How much that will free is not known before.
-        if check_mode:
-            return
-        shutil.rmtree(draft)
+        return
     try:
         snapshot = backups.newest_snapshot(restic.uploads(name).snapshots(), target)
         if snapshot is None:
@@ -159,6 +156,9 @@ def restore_uploads(name: str, target: float | None) -> list[str]:
     if snapshot is None:
         return ["No backup of uploads is that old: none was restored."]
     place, draft = app.media.with_name("media.restored"), app.media.with_name(DRAFT)
+    # Half-made by a restore that was killed.
+    if draft.exists():
+        shutil.rmtree(draft)
     restored = restic.restore_uploads(name, snapshot, draft)
     hand_over(restored, name)
     kept = servers.keep(place)
@@ -197,7 +197,7 @@ def restore(options: dict[str, Any], check_mode: bool) -> tuple[str, list[str]]:
     """
     request = backups.Request(options["name"], options["time"], options["over_live"], check_mode)
     if options["media"]:
-        make_room(options["app_name"], request.target, check_mode)
+        require_room(options["app_name"], request.target)
     label, report, last, problems = "", [], "", []
     if options["engine"]:
         engine, server = ENGINES[options["engine"]]

@@ -157,7 +157,7 @@ def stage(options: dict[str, Any], keep: int | None) -> dict[str, Any]:
         compiled = pool.submit(run, compiling)
         settings = manage.collect_static(release, options["env_as_environment"])
         compiled.result()
-    lasting.require_apart(release, settings, options["shared_directories"])
+    lasting.require_apart(release, settings, [*options["shared_directories"], *options["shared_files"]])
     if options["after_static"]:
         run_commands(hooks.AFTER_STATIC, options["after_static"], writable=release.static)
     static_files.gather(app, [*app.complete(), release])
@@ -210,6 +210,11 @@ def main() -> None:
         module.exit_json(changed=True, manifest=manifest)
     except Problem as problem:
         module.fail_json(msg=str(problem))
+    except (FileExistsError, IsADirectoryError, NotADirectoryError, RuntimeError) as error:
+        module.fail_json(
+            msg=f"The release cannot be completed: {error}. See release_shared_directories, release_shared_files, "
+            "and the links in git"
+        )
 
 
 if __name__ == "__main__":

@@ -127,6 +127,12 @@ def test_a_host_that_is_not_in_the_run_any_more_is_named() -> None:
     assert evaluate(known["__release_switches"], known)["lost"] == ["two"]
 
 
+def test_a_host_of_which_nothing_could_be_found_out_is_lost_too() -> None:
+    unreached = {"inventory_hostname": "two", "__release_info": {"unreachable": True, "changed": False}}
+    known = known_by(host("one"), unreached, ansible_play_hosts=["one"])
+    assert evaluate(known["__release_switches"], known)["lost"] == ["two"]
+
+
 def test_why_a_command_after_the_switch_failed_is_said_in_a_line_of_its_own() -> None:
     (say,) = load_tasks("release", "tasks/finish.yml")[0]["rescue"]
     known = known_by(host("one"), ansible_failed_result={"msg": "exit code 1"})

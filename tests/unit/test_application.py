@@ -100,9 +100,15 @@ def test_settings_other_than_djangos_own_variable_names_are_told_with_how_they_w
         assert judge(manage=loaded, settings=loaded, env={"DJANGO_SETTINGS_MODULE": "shop.prod"}) == [
             (
                 f"DJANGO_SETTINGS_MODULE in .env is shop.prod, and manage.py and shop.wsgi load the settings {loaded}. "
-                "Set app_env_as_environment: true, for them to find it in os.environ"
+                "Where that is what they are to load, set app_env_as_environment: true, and let nothing in them "
+                "overwrite it; else take it out of release_env"
             )
         ]
+
+
+def test_a_project_that_goes_by_environment_may_have_djangos_own_variable_for_others() -> None:
+    env = {"DJANGO_SETTINGS_MODULE": "shop.settings"}
+    assert judge(manage="shop.settings.prod", settings="shop.settings.prod", env=env) == []
 
 
 def test_settings_of_all_environments_may_make_of_environment_what_they_like() -> None:
@@ -330,8 +336,13 @@ def test_of_the_key_the_databases_and_the_urls_it_is_seen_what_they_are(tmp_path
     assert answer["urls"] == {"STATIC_URL": "", "MEDIA_URL": ""}
 
 
-def test_settings_that_look_at_their_arguments_find_those_of_gunicorn(tmp_path: Path) -> None:
-    more = "import sys\nassert sys.argv[0].endswith('/bin/gunicorn') and sys.argv[1] == '--config'\n"
+def test_settings_that_look_at_their_arguments_find_some_and_do_not_take_it_for_gunicorn(tmp_path: Path) -> None:
+    more = "import sys\nassert 'gunicorn' not in sys.argv[0] and sys.argv[1] == '--config'\n"
+    assert problems(loaded(tmp_path, more=more)) == []
+
+
+def test_a_thread_that_the_project_has_started_does_not_keep_it_from_ending(tmp_path: Path) -> None:
+    more = "import threading\nthreading.Thread(target=threading.Event().wait).start()\n"
     assert problems(loaded(tmp_path, more=more)) == []
 
 

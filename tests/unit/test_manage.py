@@ -10,6 +10,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -226,7 +227,8 @@ def test_what_is_copied_goes_through_no_link(tmp_path: Path, release: Release) -
 
 def test_what_an_interrupted_run_had_half_copied_is_copied(tmp_path: Path, release: Release) -> None:
     path, target = tmp_path / "a" / "media", tmp_path / "media"
-    fill(target, **{"avatars__me": "me", f"avatars__.{os.uname().nodename}.draft": "yo"})
+    draft = f"avatars__.{os.uname().nodename}.{zlib.crc32(b'you'):08x}.draft"
+    fill(target, **{"avatars__me": "me", draft: "yo"})
     fill(path, avatars__me="me", avatars__you="you")
     link_away(release, path, target)
     assert files(target) == {"avatars/me": "me", "avatars/you": "you"}
@@ -437,6 +439,14 @@ def test_a_link_that_leads_to_nothing_on_this_host_is_refused_with_what_to_type_
     assert collect_static(release) == answer
 
 
+def test_a_link_of_media_that_leads_to_nothing_here_is_left_alone_where_uploads_go_elsewhere(
+    release: Release, answer: dict[str, Any], tmp_path: Path
+) -> None:
+    (release.source / "src" / "media").symlink_to(tmp_path / "developers")
+    answer.update(media_root="media", keeps_uploads=False)
+    assert collect_static(release) == answer
+
+
 @pytest.mark.parametrize(
     ("settings", "setting"),
     [
@@ -452,10 +462,34 @@ def test_static_files_uploads_and_databases_of_sqlite_in_what_releases_share_are
     if "media_root" in settings:
         settings = {"media_root": settings["media_root"].format(project=release.project.resolve())}
     found = {**SETTINGS, **settings}
-    with pytest.raises(Problem, match=rf"^{setting} names .*/src/data\S*, which lies in data of release_shared"):
+    with pytest.raises(Problem, match=rf"^{setting} names .*/src/data\S*, which lies in data of what releases share"):
         require_apart(release, found, ["logs", "data/"])
     require_apart(release, found, ["logs", "data/cache", "data/media2", "dat"])
     require_apart(release, SETTINGS, ["logs"])
+
+
+def test_a_database_of_sqlite_that_releases_share_as_a_file_is_refused_too(release: Release) -> None:
+    with pytest.raises(
+        Problem, match=r"^DATABASES names .*/src/data/db\.sqlite3, which lies in data/db\.sqlite3 of what"
+    ):
+        require_apart(release, {**SETTINGS, "sqlite": ["data/db.sqlite3"]}, ["data/db.sqlite3"])
+
+
+@pytest.mark.usefixtures("as_ourselves")
+@pytest.mark.parametrize("name", ["media", "logs"])
+def test_the_owner_of_what_is_there_is_told_to_be_changed_for_uploads_alone(
+    app: App, release: Release, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
+    # The app may make a link to whatever it likes in its home.
+    (tmp_path / "home").mkdir()
+    monkeypatch.setattr(App, "home", property(lambda _: tmp_path / "home"))
+    (tmp_path / "home" / "logs").symlink_to("/proc/1")
+    fill(release.project, **{f"{name}__x": ""})
+    failing = ["sh", "-c", "exit 1"]
+    monkeypatch.setattr(lasting, "run_or_fail", lambda _, failure, **__: run_or_fail(failing, failure))
+    with pytest.raises(Problem) as refused:
+        link_media(release, {"media_root": "media"}) if name == "media" else link_shared(release, ["logs"], [])
+    assert ("sudo chown" in str(refused.value)) == (name == "media")
 
 
 @pytest.mark.usefixtures("as_ourselves")
@@ -496,7 +530,14 @@ def test_a_link_into_the_release_is_refused_among_what_goes_where_uploads_outliv
     assert files(app.media) == {}
 
 
-SETTINGS: dict[str, Any] = {"static_root": "", "media_root": "", "sqlite": [], "looks_up": False, "problem": ""}
+SETTINGS: dict[str, Any] = {
+    "static_root": "",
+    "media_root": "",
+    "keeps_uploads": True,
+    "sqlite": [],
+    "looks_up": False,
+    "problem": "",
+}
 
 
 COLLECTED = {"site.css": "collected", "css/admin.css": "collected"}

@@ -102,6 +102,31 @@ def test_what_git_has_something_else_in_place_of_is_refused_unless_it_is_left_ou
     assert packed()["advice"] == []
 
 
+def test_the_line_that_leaves_out_a_file_with_a_blank_in_its_name_is_one_that_does(
+    repository: Path, packed: Packed, refusal: Refusal, commit: Commit
+) -> None:
+    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 5\n"
+    line = refusal({**PROJECT, "docs/my logo.png": pointer}).rpartition("what is deployed: ")[2]
+    commit(repository, {".gitattributes": f"{line}\n.gitattributes export-ignore\n"})
+    assert packed()["advice"] == []
+
+
+def test_a_filter_that_is_not_run_is_warned_of(repository: Path, packed: Packed, commit: Commit) -> None:
+    attributes = "# x filter=old\nkeys.json  filter=crypt diff=crypt\n*.ipynb filter=crypt\n*.psd filter=lfs -text\n"
+    commit(repository, {**PROJECT, ".gitattributes": attributes})
+    assert packed()["advice"] == [
+        "No filter of git is run: what .gitattributes gives filter=crypt is deployed as it is committed"
+    ]
+
+
+def test_what_git_tells_of_its_own_work_is_taken_for_nothing_else(
+    repository: Path, packed: Packed, commit: Commit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit(repository, PROJECT)
+    monkeypatch.setenv("GIT_TRACE", "1")
+    assert packed()["advice"] == []
+
+
 def test_what_git_only_refers_to_is_seen_beside_files_of_any_name(
     repository: Path, packed: Packed, git: Git, commit: Commit
 ) -> None:

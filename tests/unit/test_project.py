@@ -284,12 +284,14 @@ def test_paths_that_all_releases_share_may_be_there_or_not() -> None:
         ([], ["logs/"], "release_shared_files: logs/ is a directory of shop. Write it into release_shared_directories"),
         (["data"], ["data/db"], "release_shared_files: data/db is shared already. Write each directory once"),
         (["data/", "data"], [], "release_shared_directories: data/ is shared already."),
+        (["shop"], [], "release_shared_directories: shop has code, which would stay that of the first release."),
+        ([], ["shop/a.py"], "release_shared_files: shop/a.py has code, which would stay that of the first release."),
     ],
 )
 def test_paths_that_releases_cannot_share_are_refused_with_what_to_write(
     directories: list[str], files: list[str], said: str
 ) -> None:
-    source = tree("src/manage.py", "src/logs/.gitignore", "src/debug.log")
+    source = tree("src/manage.py", "src/logs/.gitignore", "src/debug.log", "src/shop/a.py")
     assert shared_problems(source, PurePosixPath("src"), directories, files)[0].startswith(said)
 
 

@@ -110,6 +110,14 @@ def test_uploads_are_restored_beside_those_that_are_served_and_what_a_killed_res
     assert host.uploads() == {"media": [], "media.restored": ["a"]}
 
 
+def test_a_restore_that_is_refused_leaves_what_another_one_is_at(host: Host) -> None:
+    left = host.app.root / "media.restoring"
+    left.mkdir()
+    with pytest.raises(Problem):
+        host.restore(engine="")
+    assert left.exists()
+
+
 def test_uploads_that_were_restored_earlier_are_kept_and_it_is_said_where(host: Host) -> None:
     host.back_up()
     place = host.app.root / "media.restored"
