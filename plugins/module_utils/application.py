@@ -184,10 +184,12 @@ if {plan!r}:
         answer["unseen"] = traceback.format_exc()
 print()
 print({mark!r} + json.dumps(answer))
-connections.close_all()
 sys.stdout.flush()
-# Threads that the project has started would keep it from ending.
-os._exit(0)
+try:
+    connections.close_all()
+finally:
+    # Threads that the project has started would keep it from ending.
+    os._exit(0)
 """
 
 
