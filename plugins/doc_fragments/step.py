@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """The options of a step, and those of one that runs the project."""
+    """The options of a step, those of one that runs the project, and those of what releases share."""
 
     DOCUMENTATION = """
 options:
@@ -28,4 +28,18 @@ options:
     description: The project reads the environment and knows nothing of C(.env).
     type: bool
     default: false
+"""
+
+    SHARED = """
+options:
+  shared_directories:
+    description: Directories of the project, relative to manage.py, that the app writes into and all releases share.
+    type: list
+    elements: str
+    default: []
+  shared_files:
+    description: Files of that kind.
+    type: list
+    elements: str
+    default: []
 """

@@ -10,6 +10,7 @@ description:
   - Refuses a project that could not run, with what to do, before any host is touched.
   - The packed tree is kept in the cache and made once for every tree.
 author: The initech.django team
+extends_documentation_fragment: [initech.django.step.shared]
 options:
   repository:
     description: A URL that git understands, or the path of a repository.
@@ -71,16 +72,6 @@ options:
     default: []
   misread_keys:
     description: Those whose values only django-environ reads, from P(initech.django.risky_keys#filter).
-    type: list
-    elements: str
-    default: []
-  shared_directories:
-    description: Directories of the project, relative to manage.py, that the app writes into and all releases share.
-    type: list
-    elements: str
-    default: []
-  shared_files:
-    description: Files of that kind.
     type: list
     elements: str
     default: []

@@ -33,6 +33,7 @@ author: The initech.django team
 extends_documentation_fragment:
   - initech.django.step
   - initech.django.step.project
+  - initech.django.step.shared
 options:
   virtualenv:
     description: The directory of its virtualenv.
@@ -53,16 +54,6 @@ options:
     default: []
   after_static:
     description: Commands that complete the static files.
-    type: list
-    elements: str
-    default: []
-  shared_directories:
-    description: Directories of the project, relative to manage.py, that the app writes into and all releases share.
-    type: list
-    elements: str
-    default: []
-  shared_files:
-    description: Files of that kind.
     type: list
     elements: str
     default: []
